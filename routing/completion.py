@@ -1,0 +1,75 @@
+"""What a model is asked and what it answers, whatever the provider: the words routing and the gateway share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from routing.json_value import JsonObject
+
+
+class FinishReason(StrEnum):
+    """Why the model stopped."""
+
+    STOP = "stop"
+    LENGTH = "length"
+    REFUSAL = "refusal"  # the model or a content filter declined
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One turn of the conversation."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """The conversation to send, and the JSON Schema its answer should follow."""
+
+    messages: tuple[Message, ...]
+    schema: JsonObject
+
+
+@dataclass(frozen=True, slots=True)
+class TokenUsage:
+    """Tokens as the provider counted them. `cached_input` is the part of `input` read from the provider's cache.
+
+    `estimated` tells that the counts are ours (characters / 4), because the provider gave none.
+    """
+
+    input: int
+    output: int
+    cached_input: int = 0
+    estimated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TokenLogprob:
+    """One token of the answer and the natural logarithm of its probability."""
+
+    token: str
+    logprob: float
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """One answer of a model, unread: `text` is hostile input.
+
+    `provider_ms` is the time of the successful HTTP exchange, `limit_wait_ms` the time spent waiting for the shared
+    limit, `http_calls` all exchanges made for it (retries included). `model` is the deployment's name of the model that
+    answered, which differs from the one asked after a fallback.
+    """
+
+    text: str
+    finish_reason: FinishReason
+    usage: TokenUsage
+    model: str
+    provider_ms: float
+    limit_wait_ms: float = 0.0
+    http_calls: int = 1
+    logprobs: tuple[TokenLogprob, ...] | None = None

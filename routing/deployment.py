@@ -1,0 +1,85 @@
+"""The deployment: models, queues and limits of one installation, as plain values.
+
+Keys are named here, never held: `api_key` is the name of an environment variable.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class PriceSpec(_Frozen):
+    """Dollars per million tokens. `note` says where the figures are from, where they are not the provider's own."""
+
+    input: Decimal = Field(ge=0)
+    output: Decimal = Field(ge=0)
+    cached_input: Decimal | None = Field(default=None, ge=0)
+    note: str = ""
+
+
+class ModelSpec(_Frozen):
+    """One model of a provider, under the name tasks use for it.
+
+    `api_key_variable` names the environment variable that holds the key, empty where none is needed.
+    `server` names the loopback server of `DeploymentSpec.servers` that answers for it, instead of `base_url`.
+    `structured` is how the answer's shape is asked for; `auto` starts with the strongest and steps down when refused.
+    `fallback` names the models to ask, in order, while this one is in trouble.
+    """
+
+    name: str
+    provider: Literal["openai", "anthropic"]
+    model: str
+    base_url: str = ""
+    server: str = ""
+    api_key_variable: str = ""
+    price: PriceSpec | None = None
+    requests_per_minute: int | None = Field(default=None, ge=1)
+    tokens_per_minute: int | None = Field(default=None, ge=1)
+    structured: Literal["auto", "json_schema", "tool", "json"] = "auto"
+    temperature: float | None = Field(default=0.0, ge=0, le=2)
+    timeout_s: float = Field(default=60.0, gt=0)
+    fallback: tuple[str, ...] = ()
+
+
+class QueueSpec(_Frozen):
+    """How many calls one worker process of this queue keeps in flight, and how many item ids a message holds."""
+
+    concurrency: int = Field(default=50, ge=1, le=10_000)
+    chunk: int = Field(default=16, ge=1, le=1_000)
+
+
+class ServerSpec(_Frozen):
+    """A loopback model server that `run` starts beside the workers.
+
+    `engines` is a Python file that defines offline engines, `recordings` a JSONL file of recorded models; one of them.
+    """
+
+    name: str
+    engines: str = ""
+    recordings: str = ""
+
+
+class WorkerSpec(_Frozen):
+    """How long a claimed item stays with a worker that says nothing more, in seconds."""
+
+    lease_s: float = Field(default=30.0, ge=1)
+
+
+class DeploymentSpec(_Frozen):
+    """One installation. Queues not listed take the defaults of `QueueSpec`."""
+
+    models: dict[str, ModelSpec]
+    queues: dict[str, QueueSpec] = Field(default_factory=dict)
+    servers: dict[str, ServerSpec] = Field(default_factory=dict)
+    workers: WorkerSpec = WorkerSpec()
+
+    def queue(self, name: str) -> QueueSpec:
+        """Return the settings of a queue."""
+        return self.queues.get(name, QueueSpec())

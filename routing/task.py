@@ -1,0 +1,119 @@
+"""The frozen task: everything that says what to do with an item, by value, so that later edits change nothing.
+
+It is what a task file becomes once its schema and prompts are read in, what a job stores, and what workers compile.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from decimal import Decimal
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class PydanticSchema(_Frozen):
+    """A pydantic model: the module's source text and the class's name in it."""
+
+    kind: Literal["pydantic"] = "pydantic"
+    source: str
+    class_name: str
+    json_schema: dict[str, JsonValue]
+
+
+class JsonSchema(_Frozen):
+    """A JSON Schema document. It never refers to anything outside itself."""
+
+    kind: Literal["json_schema"] = "json_schema"
+    json_schema: dict[str, JsonValue]
+
+
+class TierSpec(_Frozen):
+    """One rung of the ladder: the queue's name, the deployment's name of its model, and what it is told."""
+
+    name: str
+    model: str
+    system: str
+    user: str
+
+
+class ConfidenceSpec(_Frozen):
+    """Accept only where the model is sure: the least probability, and where it is read from."""
+
+    min: float = Field(ge=0, le=1)
+    source: Literal["logprobs", "self_report"]
+
+
+class AgreementSpec(_Frozen):
+    """Accept only where a second model, asked the same in the same tier, says the same for these fields."""
+
+    model: str
+    fields: tuple[str, ...]
+    tiers: tuple[str, ...]
+
+
+class ChecksSpec(_Frozen):
+    """What an output must pass besides its schema, in the order they are told to the user."""
+
+    grounded: tuple[str, ...] = ()
+    rules: tuple[str, ...] = ()
+    confidence: ConfidenceSpec | None = None
+    agreement: AgreementSpec | None = None
+    max_output_chars: int | None = None
+
+
+class InputSpec(_Frozen):
+    """Where a row of JSONL or CSV keeps the parts of a document.
+
+    `custom_id` and `expected` are keys (dots go into nested objects); `text` is a key, or a template over the row.
+    """
+
+    custom_id: str = "custom_id"
+    text: str = "text"
+    expected: str = "expected"
+
+
+class BudgetSpec(_Frozen):
+    """The most a job, and one item of it, may cost, in dollars."""
+
+    usd: Decimal | None = None
+    per_item_usd: Decimal | None = None
+
+
+class FrozenTask(_Frozen):
+    """A task by value. `compare` maps a field to its comparator (`exact`, `number`, `date`, `fuzzy:0.9`)."""
+
+    name: str
+    output: PydanticSchema | JsonSchema = Field(discriminator="kind")
+    tiers: tuple[TierSpec, ...] = Field(min_length=1)
+    checks: ChecksSpec = ChecksSpec()
+    input: InputSpec = InputSpec()
+    compare: dict[str, str] = Field(default_factory=dict)
+    budget: BudgetSpec = BudgetSpec()
+    max_output_tokens: int = Field(default=1024, ge=1)
+
+    @property
+    def fingerprint(self) -> str:
+        """The SHA-256 of the task's canonical JSON, in hex: equal for equal tasks, wherever they were read from."""
+        return hashlib.sha256(self.to_json().encode()).hexdigest()
+
+    def to_json(self) -> str:
+        """Return the canonical JSON a job stores; `model_validate_json` reads it back."""
+        return self.model_dump_json()
+
+    def tier(self, name: str) -> TierSpec:
+        """Return the tier of this name. Raises KeyError where the task has none."""
+        for tier in self.tiers:
+            if tier.name == name:
+                return tier
+        raise KeyError(name)
+
+    def tier_after(self, name: str) -> TierSpec | None:
+        """Return the next rung of the ladder, None on the last one."""
+        names = [tier.name for tier in self.tiers]
+        following = names.index(name) + 1
+        return self.tiers[following] if following < len(names) else None
