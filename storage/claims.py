@@ -1,0 +1,198 @@
+"""Claiming items: one worker at a time may work on an item, for as long as its lease lives."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlalchemy import select, tuple_, update
+from sqlmodel import col
+
+from storage.clock import now_ms
+from storage.states import ItemState, JobState, StopReason
+from storage.tables import DocumentRow, Item, Job
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Sequence
+
+    from sqlalchemy import ColumnElement, Connection, RowMapping
+
+    from storage.database import Database
+
+MAX_CLAIMS = 3
+"""Claims without a record after which an item is taken for a poison document."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimedItem:
+    """An item in the hands of one worker. `metadata` is a JSON text."""
+
+    job_id: int
+    position: int
+    tier: str
+    lease_token: str
+    custom_id: str
+    text: str
+    metadata: str
+    pages: int | None
+    attempts: int
+    cost_nano_usd: int
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What a worker got of a message: the job's task, and the items that were free.
+
+    `item_budget_nano_usd` is the most one item may cost; None where there is no limit.
+    """
+
+    task_fingerprint: str
+    item_budget_nano_usd: int | None
+    items: tuple[ClaimedItem, ...]
+
+
+def claim(
+    database: Database,
+    *,
+    job_id: int,
+    tier: str,
+    positions: Sequence[int],
+    lease_token: str,
+    lease_ms: int,
+    upper_bound: Callable[[ClaimedItem], int],
+) -> Claim | None:
+    """Take what is free of these items, in one transaction; None where nothing may be claimed.
+
+    Free is: queued in this tier, no live lease, due, its job running. The rest is skipped, so that a message that is
+    delivered twice costs nothing. Where the job has a budget, `upper_bound` (nano-dollars) is reserved for each item,
+    and items it does not cover stay queued; a job that cannot pay for one more call and waits for no other is stopped.
+    """
+    with database.write() as connection:
+        job = _job(connection, job_id)
+        if job is None or job["state"] != JobState.RUNNING:
+            return None
+        if job["budget_nano_usd"] is not None:
+            # Reserving changes the job's row, so it is locked before its items are, as recording does.
+            job = _job(connection, job_id, lock=True)
+            if job is None or job["state"] != JobState.RUNNING:
+                return None
+        items = _take(connection, job_id, tier, positions, lease_token, lease_ms)
+        if items and job["budget_nano_usd"] is not None:
+            items = _reserve(connection, job, items, upper_bound)
+    return Claim(job["task_fingerprint"], job["item_budget_nano_usd"], tuple(items)) if items else None
+
+
+def _job(connection: Connection, job_id: int, *, lock: bool = False) -> RowMapping | None:
+    query = select(
+        col(Job.id),
+        col(Job.state),
+        col(Job.task_fingerprint),
+        col(Job.budget_nano_usd),
+        col(Job.item_budget_nano_usd),
+        col(Job.cost_nano_usd),
+        col(Job.reserved_nano_usd),
+    ).where(col(Job.id) == job_id)
+    return connection.execute(query.with_for_update() if lock else query).mappings().one_or_none()
+
+
+def _take(
+    connection: Connection, job_id: int, tier: str, positions: Sequence[int], lease_token: str, lease_ms: int
+) -> list[ClaimedItem]:
+    free = (
+        select(col(Item.position))
+        .where(
+            col(Item.job_id) == job_id,
+            col(Item.position).in_(positions),
+            col(Item.state) == ItemState.QUEUED,
+            col(Item.tier) == tier,
+            col(Item.lease_token).is_(None) | (col(Item.lease_until_ms) < now_ms()),
+            col(Item.available_ms) <= now_ms(),
+            col(Item.claims) < MAX_CLAIMS,
+        )
+        .with_for_update(skip_locked=True)
+    )
+    taken = {
+        row["position"]: row
+        for row in connection.execute(
+            update(Item)
+            .where(col(Item.job_id) == job_id, col(Item.position).in_(free))
+            .values(claims=col(Item.claims) + 1, lease_token=lease_token, lease_until_ms=now_ms() + lease_ms)
+            .returning(col(Item.position), col(Item.custom_id), col(Item.attempts), col(Item.cost_nano_usd))
+        ).mappings()
+    }
+    if not taken:
+        return []
+    documents = connection.execute(
+        select(
+            col(DocumentRow.position),
+            col(DocumentRow.text),
+            col(DocumentRow.document_metadata).label("metadata"),
+            col(DocumentRow.pages),
+        )
+        .where(col(DocumentRow.job_id) == job_id, col(DocumentRow.position).in_(list(taken)))
+        .order_by(col(DocumentRow.position))
+    ).mappings()
+    return [_claimed(job_id, tier, lease_token, taken[document["position"]], document) for document in documents]
+
+
+def _claimed(job_id: int, tier: str, lease_token: str, item: RowMapping, document: RowMapping) -> ClaimedItem:
+    return ClaimedItem(
+        job_id=job_id,
+        position=item["position"],
+        tier=tier,
+        lease_token=lease_token,
+        custom_id=item["custom_id"],
+        text=document["text"],
+        metadata=document["metadata"],
+        pages=document["pages"],
+        attempts=item["attempts"],
+        cost_nano_usd=item["cost_nano_usd"],
+    )
+
+
+def _reserve(
+    connection: Connection, job: RowMapping, items: list[ClaimedItem], upper_bound: Callable[[ClaimedItem], int]
+) -> list[ClaimedItem]:
+    left = job["budget_nano_usd"] - job["cost_nano_usd"] - job["reserved_nano_usd"]
+    covered: list[ClaimedItem] = []
+    reserved = 0
+    for item in items:
+        bound = upper_bound(item)
+        if reserved + bound > left:
+            break
+        reserved += bound
+        covered.append(item)
+        connection.execute(update(Item).where(*_is(item)).values(reserved_nano_usd=bound))
+    for item in items[len(covered) :]:
+        connection.execute(
+            update(Item).where(*_is(item)).values(claims=col(Item.claims) - 1, lease_token=None, lease_until_ms=None)
+        )
+    change: dict[str, object] = {"reserved_nano_usd": col(Job.reserved_nano_usd) + reserved}
+    if not covered and job["reserved_nano_usd"] == 0:
+        change |= {
+            "state": JobState.STOPPED,
+            "stop_reason": StopReason.BUDGET,
+            "stop_detail": "What is left of the budget does not pay for another call.",
+        }
+    connection.execute(update(Job).where(col(Job.id) == job["id"]).values(**change))
+    return covered
+
+
+def _is(item: ClaimedItem) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    return col(Item.job_id) == item.job_id, col(Item.position) == item.position
+
+
+def extend(database: Database, lease_tokens: Collection[str], lease_ms: int) -> None:
+    """Keep the leases of everything that is still in this worker's hands."""
+    with database.write() as connection:
+        # What is locked is being recorded this moment and needs no lease; waiting for it could lock both up.
+        held = (
+            select(col(Item.job_id), col(Item.position))
+            .where(col(Item.lease_token).in_(lease_tokens))
+            .with_for_update(skip_locked=True)
+        )
+        connection.execute(
+            update(Item)
+            .where(tuple_(col(Item.job_id), col(Item.position)).in_(held))
+            .values(lease_until_ms=now_ms() + lease_ms)
+        )

@@ -1,0 +1,139 @@
+"""A connection to the ledger: SQLite in WAL mode or PostgreSQL, behind the same two kinds of transaction."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import create_engine, event
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
+from routing.errors import ServiceUnreachableError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlalchemy import Connection, Engine
+    from sqlalchemy.engine import URL
+
+BUSY_TIMEOUT_S = 30
+_DRIVERS = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg", "postgres": "postgresql+psycopg"}
+
+
+_SQLITE_OUTAGES = ("SQLITE_BUSY", "SQLITE_CANTOPEN", "SQLITE_FULL", "SQLITE_IOERR", "SQLITE_READONLY", "SQLITE_NOTADB")
+
+
+class Database:
+    """The ledger's database. One per process; safe to share between threads.
+
+    Raises UsageError for an address that names neither SQLite nor PostgreSQL. Every method that talks to the server
+    raises ServiceUnreachableError where it cannot be reached.
+    """
+
+    def __init__(self, url: str, pool_size: int = 8) -> None:
+        self._url = _parse(url)
+        self.engine = _create_engine(self._url, pool_size)
+
+    @property
+    def is_sqlite(self) -> bool:
+        """Whether this is SQLite, which has one writer at a time."""
+        return self.engine.dialect.name == "sqlite"
+
+    @property
+    def address(self) -> str:
+        """The address without its password, for people."""
+        return self._url.render_as_string(hide_password=True)
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """Open a transaction that may write; committed at the end, rolled back where the block raises."""
+        with self._transaction(immediate=True) as connection:
+            yield connection
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """Open a transaction that only reads: one consistent view on SQLite, each statement its own on PostgreSQL."""
+        with self._transaction(immediate=False) as connection:
+            yield connection
+
+    @contextmanager
+    def _transaction(self, *, immediate: bool) -> Iterator[Connection]:
+        try:
+            with self.engine.connect().execution_options(immediate=immediate) as connection, connection.begin():
+                yield connection
+        except PoolTimeoutError as error:
+            raise ServiceUnreachableError("The ledger has no free connection.", "Allow more of them.") from error
+        except DBAPIError as error:
+            if error.connection_invalidated or _is_outage(error):
+                raise ServiceUnreachableError(
+                    f"The ledger at {self.address} cannot be reached.", "Start it, or correct DATABASE_URL."
+                ) from error
+            raise
+
+    def insert(self, table: Any) -> sqlite.Insert | postgresql.Insert:  # noqa: ANN401 - any mapped class
+        """Return an INSERT that knows ON CONFLICT, in this database's form."""
+        return sqlite.insert(table) if self.is_sqlite else postgresql.insert(table)
+
+    def close(self) -> None:
+        """Close every connection of the pool."""
+        self.engine.dispose()
+
+
+def _parse(url: str) -> URL:
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        raise UsageError("DATABASE_URL is not an address.", "Write postgresql://... or sqlite:///FILE.") from error
+    driver = _DRIVERS.get(parsed.drivername.partition("+")[0])
+    if driver is None:
+        raise UsageError(
+            f"DATABASE_URL names `{parsed.drivername}`, which the ledger does not know.",
+            "Write postgresql://... or sqlite:///FILE.",
+        )
+    return parsed.set(drivername=driver)
+
+
+def _create_engine(url: URL, pool_size: int) -> Engine:
+    is_sqlite = url.drivername == "sqlite"
+    arguments: dict[str, Any] = {"timeout": BUSY_TIMEOUT_S} if is_sqlite else {"connect_timeout": 10}
+    try:
+        engine = create_engine(
+            url,
+            pool_size=pool_size,
+            max_overflow=pool_size,
+            pool_pre_ping=not is_sqlite,
+            connect_args=arguments,
+            hide_parameters=True,  # documents are parameters, and must not reach a traceback
+        )
+    except NoSuchModuleError as error:  # pragma: no cover - both drivers are dependencies
+        raise UsageError(f"No driver for {url.drivername}.") from error
+    if is_sqlite:
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: Any, _record: object) -> None:  # noqa: ANN401 - the driver's own connection
+    connection.isolation_level = None  # the driver must not begin transactions by itself; _begin_sqlite does
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA journal_mode = WAL")
+    # A power cut may take the last commits back, a killed process cannot; leases then run out and the calls are redone.
+    cursor.execute("PRAGMA synchronous = NORMAL")
+    cursor.execute("PRAGMA foreign_keys = ON")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    # A transaction that will write takes the lock at once: upgrading later fails where another one wrote meanwhile.
+    immediate = connection.get_execution_options().get("immediate", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
+
+
+def _is_outage(error: DBAPIError) -> bool:
+    sqlite_name = getattr(error.orig, "sqlite_errorname", None)
+    if sqlite_name is not None:
+        return str(sqlite_name).startswith(_SQLITE_OUTAGES)
+    return type(error.orig).__name__ in {"OperationalError", "AdminShutdown", "CannotConnectNow", "InterfaceError"}

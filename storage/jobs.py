@@ -1,0 +1,309 @@
+"""Jobs: created once under their name, filled in order, opened when complete, and steered by a person."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlalchemy import func, insert, or_, select, update
+from sqlmodel import col
+
+from routing.errors import JobConflictError, NotFoundError, UsageError
+from routing.task import FrozenTask
+from storage.clock import now_ms
+from storage.states import ItemState, JobState, StopReason
+from storage.tables import DocumentRow, Item, Job, TierTally
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from sqlalchemy import Connection, RowMapping
+
+    from routing.money import NanoUsd
+    from storage.database import Database
+
+
+@dataclass(frozen=True, slots=True)
+class NewItem:
+    """A document on its way into a job. `metadata` and `expected` are JSON texts."""
+
+    custom_id: str
+    tier: str
+    text: str
+    metadata: str
+    expected: str | None
+    pages: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class JobRecord:
+    """A job as it stands. Money is nano-dollars, times are milliseconds since 1970."""
+
+    id: int
+    name: str
+    task_name: str
+    task_fingerprint: str
+    content_hash: str
+    state: JobState
+    stop_reason: StopReason | None
+    stop_detail: str
+    items_total: int
+    items_done: int
+    items_failed: int
+    budget_nano_usd: int | None
+    reserved_nano_usd: int
+    cost_nano_usd: int
+    baseline_nano_usd: int
+    created_ms: int
+    finished_ms: int | None
+
+    @property
+    def items_open(self) -> int:
+        """Items that are neither done nor failed."""
+        return self.items_total - self.items_done - self.items_failed
+
+
+_RECORD_COLUMNS = [col(getattr(Job, name)) for name in JobRecord.__dataclass_fields__]
+
+
+def create(
+    database: Database,
+    *,
+    name: str,
+    task: FrozenTask,
+    content_hash: str,
+    items_total: int,
+    budget: NanoUsd | None,
+    item_budget: NanoUsd | None,
+) -> JobRecord:
+    """Return the job of this name, created where there is none.
+
+    The same name with the same task and content is the same job, whoever submits it and however often. Raises
+    JobConflictError where a job of this name holds something else.
+    """
+    with database.write() as connection:
+        connection.execute(
+            database.insert(Job)
+            .values(
+                name=name,
+                task_name=task.name,
+                task_fingerprint=task.fingerprint,
+                task=task.to_json(),
+                content_hash=content_hash,
+                state=JobState.SUBMITTING,
+                items_total=items_total,
+                budget_nano_usd=budget,
+                item_budget_nano_usd=item_budget,
+                created_ms=now_ms(),
+            )
+            .on_conflict_do_nothing(index_elements=["name"])
+        )
+        job = _record(connection.execute(select(*_RECORD_COLUMNS).where(col(Job.name) == name)).mappings().one())
+    if (job.task_fingerprint, job.content_hash) != (task.fingerprint, content_hash):
+        what = "task" if job.content_hash == content_hash else "items"
+        raise JobConflictError(
+            f"A job named `{name}` exists with other {what}.", "Choose another name, or submit exactly the same again."
+        )
+    return job
+
+
+def add_items(database: Database, job_id: int, first_position: int, items: Sequence[NewItem]) -> None:
+    """Write the items that stand at `first_position` and after it; positions count from 1.
+
+    What is written already, by an earlier try or by another submitter, is skipped: batches come in order, and the
+    job's row is locked while one is written.
+    """
+    with database.write() as connection:
+        state = connection.scalar(select(col(Job.state)).where(col(Job.id) == job_id).with_for_update())
+        if state != JobState.SUBMITTING:
+            return
+        written = connection.scalar(select(func.max(col(Item.position))).where(col(Item.job_id) == job_id)) or 0
+        skip = max(0, written + 1 - first_position)
+        if skip >= len(items):
+            return
+        now = connection.scalar(select(now_ms()))
+        numbered = list(enumerate(items[skip:], first_position + skip))
+        _bulk_insert(
+            connection,
+            "items",
+            ("job_id", "position", "custom_id", "tier", "available_ms"),
+            ((job_id, position, item.custom_id, item.tier, now) for position, item in numbered),
+        )
+        _bulk_insert(
+            connection,
+            DocumentRow.__tablename__,
+            ("job_id", "position", "text", "metadata", "expected", "pages"),
+            ((job_id, position, item.text, item.metadata, item.expected, item.pages) for position, item in numbered),
+        )
+
+
+def _bulk_insert(
+    connection: Connection, table: str, columns: tuple[str, ...], rows: Iterable[tuple[object, ...]]
+) -> None:
+    names = ", ".join(columns)
+    if connection.dialect.name == "sqlite":
+        marks = ", ".join("?" * len(columns))
+        connection.exec_driver_sql(f"INSERT INTO {table} ({names}) VALUES ({marks})", list(rows))  # noqa: S608 - our names
+        return
+    driver = connection.connection.driver_connection
+    assert driver is not None
+    with driver.cursor() as cursor, cursor.copy(f"COPY {table} ({names}) FROM STDIN") as copy:
+        for row in rows:
+            copy.write_row(row)
+
+
+def open_job(database: Database, job_id: int, tiers: Sequence[str]) -> bool:
+    """Let a completely written job run. Return whether this call did it (False: it was open already)."""
+    with database.write() as connection:
+        job = connection.execute(
+            select(col(Job.state), col(Job.items_total)).where(col(Job.id) == job_id).with_for_update()
+        ).one()
+        if job.state != JobState.SUBMITTING:
+            return False
+        by_tier = select(col(Item.tier), func.count()).where(col(Item.job_id) == job_id).group_by(col(Item.tier))
+        counts = {tier: count for tier, count in connection.execute(by_tier).tuples()}  # noqa: C416 - typed pairs
+        if sum(counts.values()) != job.items_total:
+            raise UsageError(
+                f"Job {job_id} holds {sum(counts.values())} of its {job.items_total} items.", "Submit it again."
+            )
+        connection.execute(
+            insert(TierTally),
+            [
+                {"job_id": job_id, "tier": tier, "rank": rank, "queued": counts.get(tier, 0)}
+                for rank, tier in enumerate(tiers)
+            ],
+        )
+        state = JobState.RUNNING if job.items_total else JobState.DONE
+        connection.execute(
+            update(Job)
+            .where(col(Job.id) == job_id)
+            .values(state=state, finished_ms=now_ms() if state is JobState.DONE else None)
+        )
+    return True
+
+
+def find(database: Database, reference: str) -> JobRecord:
+    """Return the job with this name or number. Raises NotFoundError."""
+    condition = col(Job.name) == reference
+    if reference.isascii() and reference.isdecimal() and len(reference) < 10:  # noqa: PLR2004 - fits an INTEGER
+        condition = or_(condition, col(Job.id) == int(reference))
+    with database.read() as connection:
+        row = connection.execute(select(*_RECORD_COLUMNS).where(condition)).mappings().first()
+    if row is None:
+        raise NotFoundError(f"There is no job `{reference}`.", "`cheapfirst jobs` lists them.")
+    return _record(row)
+
+
+def listing(database: Database, limit: int = 50) -> list[JobRecord]:
+    """Return the newest jobs, newest first."""
+    with database.read() as connection:
+        rows = connection.execute(select(*_RECORD_COLUMNS).order_by(col(Job.id).desc()).limit(limit)).mappings()
+        return [_record(row) for row in rows]
+
+
+def frozen_task(database: Database, job_id: int) -> FrozenTask:
+    """Return the task a job was submitted with. Raises NotFoundError."""
+    with database.read() as connection:
+        text = connection.scalar(select(col(Job.task)).where(col(Job.id) == job_id))
+    if text is None:
+        raise NotFoundError(f"There is no job {job_id}.")
+    return FrozenTask.model_validate_json(text)
+
+
+def cancel(database: Database, job_id: int) -> bool:
+    """Let no further item of this job be claimed; those in flight end. Return False where it had ended already."""
+    return _move(database, job_id, JobState.CANCELLED, {JobState.RUNNING, JobState.PAUSED, JobState.STOPPED})
+
+
+def pause(database: Database, job_id: int) -> bool:
+    """Let no further item be claimed until `resume`. Return False where the job was not running."""
+    return _move(database, job_id, JobState.PAUSED, {JobState.RUNNING})
+
+
+def stop(database: Database, job_id: int, reason: StopReason, detail: str) -> bool:
+    """Stop a running job by itself: `detail` says what happened and what to do. Return False where it did not run."""
+    return _move(database, job_id, JobState.STOPPED, {JobState.RUNNING}, reason, detail)
+
+
+def _move(
+    database: Database,
+    job_id: int,
+    to: JobState,
+    sources: set[JobState],
+    reason: StopReason | None = None,
+    detail: str = "",
+) -> bool:
+    with database.write() as connection:
+        moved = connection.execute(
+            update(Job)
+            .where(col(Job.id) == job_id, col(Job.state).in_(sources))
+            .values(state=to, stop_reason=reason, stop_detail=detail)
+        )
+    return moved.rowcount == 1
+
+
+def resume(database: Database, job_id: int, budget: NanoUsd | None = None) -> bool:
+    """Let a paused, stopped or cancelled job run on, with a new budget where one is given."""
+    values: dict[str, object] = {"state": JobState.RUNNING, "stop_reason": None, "stop_detail": ""}
+    if budget is not None:
+        values["budget_nano_usd"] = budget
+    with database.write() as connection:
+        moved = connection.execute(
+            update(Job)
+            .where(
+                col(Job.id) == job_id,
+                col(Job.state).in_({JobState.PAUSED, JobState.STOPPED, JobState.CANCELLED}),
+            )
+            .values(**values)
+        )
+    return moved.rowcount == 1
+
+
+def requeue_failed(database: Database, job_id: int) -> int:
+    """Put the failed items of a job back on the tier where they failed; return how many.
+
+    What they cost so far stays on the bill. The job runs again where there were any.
+    """
+    with database.write() as connection:
+        requeued = connection.scalars(
+            update(Item)
+            .where(col(Item.job_id) == job_id, col(Item.state) == ItemState.FAILED)
+            .values(
+                state=ItemState.QUEUED,
+                fail_reason=None,
+                claims=0,
+                available_ms=now_ms(),
+                finished_ms=None,
+                failures=None,
+            )
+            .returning(col(Item.tier))
+        )
+        by_tier = Counter(requeued)
+        if not by_tier:
+            return 0
+        for tier, count in sorted(by_tier.items()):
+            connection.execute(
+                update(TierTally)
+                .where(col(TierTally.job_id) == job_id, col(TierTally.tier) == tier)
+                .values(queued=col(TierTally.queued) + count, failed=col(TierTally.failed) - count)
+            )
+        connection.execute(
+            update(Job)
+            .where(col(Job.id) == job_id)
+            .values(
+                items_failed=col(Job.items_failed) - by_tier.total(),
+                state=JobState.RUNNING,
+                stop_reason=None,
+                stop_detail="",
+                finished_ms=None,
+            )
+        )
+    return by_tier.total()
+
+
+def _record(row: RowMapping) -> JobRecord:
+    values = dict(row)
+    values["state"] = JobState(values["state"])
+    values["stop_reason"] = StopReason(values["stop_reason"]) if values["stop_reason"] else None
+    return JobRecord(**values)

@@ -1,0 +1,15 @@
+"""Alembic's entry: run the revisions on the connection that `storage.migrate` hands over."""
+
+from __future__ import annotations
+
+from alembic import context
+from sqlmodel import SQLModel
+
+from storage import tables  # noqa: F401 - fills SQLModel.metadata
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=SQLModel.metadata,
+)
+with context.begin_transaction():
+    context.run_migrations()

@@ -1,0 +1,171 @@
+"""Reading what came out: items of a job in their order, streamed, and the whole trail of one item."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlalchemy import select
+from sqlmodel import col
+
+from routing.errors import NotFoundError
+from storage.states import AttemptOutcome, FailReason, ItemState
+from storage.tables import Attempt, DocumentRow, Item
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from uuid import UUID
+
+    from sqlalchemy import RowMapping
+
+    from storage.database import Database
+
+_PAGE = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class ItemResult:
+    """One item as it stands. `output`, `failures` and `expected` are JSON texts; `in_flight` tells a live lease."""
+
+    position: int
+    custom_id: str
+    state: ItemState
+    fail_reason: FailReason | None
+    tier: str
+    in_flight: bool
+    attempts: int
+    cost_nano_usd: int
+    baseline_nano_usd: int
+    latency_ms: int
+    output: str | None
+    failures: str | None
+    expected: str | None
+    finished_ms: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptResult:
+    """One call as it was written down; `failures` and `spans` are JSON texts."""
+
+    uid: UUID
+    tier: str
+    model: str
+    layer: str
+    cause: str
+    outcome: AttemptOutcome
+    trouble: str | None
+    started_ms: int
+    gate_wait_ms: int
+    limit_wait_ms: int
+    provider_ms: int
+    checks_ms: int
+    http_calls: int
+    input_tokens: int
+    output_tokens: int
+    cached_input_tokens: int
+    tokens_estimated: bool
+    cost_nano_usd: int
+    price_source: str
+    finish_reason: str | None
+    answer: str | None
+    failures: str
+    spans: str
+    confidence: float | None
+    repaired: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Trail:
+    """Everything known of one item: how it stands, its document, and each call in the order they were begun."""
+
+    item: ItemResult
+    text: str
+    metadata: str
+    attempts: tuple[AttemptResult, ...]
+
+
+_ITEM_COLUMNS = [
+    *(col(getattr(Item, name)) for name in ItemResult.__dataclass_fields__ if name not in {"in_flight", "expected"}),
+    col(Item.lease_token).is_not(None).label("in_flight"),
+    col(DocumentRow.expected),
+]
+_WITH_DOCUMENT = (col(DocumentRow.job_id) == col(Item.job_id)) & (col(DocumentRow.position) == col(Item.position))
+_ATTEMPT_COLUMNS = [col(getattr(Attempt, name)) for name in AttemptResult.__dataclass_fields__]
+
+
+def items(
+    database: Database, job_id: int, state: ItemState | None = None, after: int = 0, limit: int | None = None
+) -> Iterator[ItemResult]:
+    """Yield a job's items by position, beginning behind `after`, in pages: memory does not grow with the job."""
+    left = limit
+    while left is None or left > 0:
+        size = _PAGE if left is None else min(_PAGE, left)
+        query = (
+            select(*_ITEM_COLUMNS)
+            .join(DocumentRow, _WITH_DOCUMENT)
+            .where(col(Item.job_id) == job_id, col(Item.position) > after)
+            .order_by(col(Item.position))
+            .limit(size)
+        )
+        if state is not None:
+            query = query.where(col(Item.state) == state)
+        with database.read() as connection:
+            page = [_item(row) for row in connection.execute(query).mappings()]
+        yield from page
+        if len(page) < size:
+            return
+        after = page[-1].position
+        left = None if left is None else left - len(page)
+
+
+def checks_failed(database: Database, job_id: int, positions: list[int]) -> dict[int, list[str]]:
+    """Return the failures (JSON texts) of every judged attempt of these items, by position, oldest first."""
+    found: dict[int, list[str]] = {}
+    query = (
+        select(col(Attempt.position), col(Attempt.failures))
+        .where(
+            col(Attempt.job_id) == job_id,
+            col(Attempt.position).in_(positions),
+            col(Attempt.outcome) == AttemptOutcome.REJECTED,
+        )
+        .order_by(col(Attempt.started_ms))
+    )
+    with database.read() as connection:
+        for position, failures in connection.execute(query).tuples():
+            found.setdefault(position, []).append(failures)
+    return found
+
+
+def trail(database: Database, job_id: int, reference: str) -> Trail:
+    """Return everything known of one item, by its custom id or else its position. Raises NotFoundError."""
+    query = (
+        select(*_ITEM_COLUMNS, col(DocumentRow.text), col(DocumentRow.document_metadata).label("metadata"))
+        .join(DocumentRow, _WITH_DOCUMENT)
+        .where(col(Item.job_id) == job_id)
+    )
+    with database.read() as connection:
+        row = connection.execute(query.where(col(Item.custom_id) == reference)).mappings().first()
+        if row is None and reference.isascii() and reference.isdecimal() and len(reference) < 16:  # noqa: PLR2004 - fits a BIGINT
+            row = connection.execute(query.where(col(Item.position) == int(reference))).mappings().first()
+        if row is None:
+            raise NotFoundError(f"Job {job_id} has no item `{reference}`.", "`cheapfirst items JOB` lists them.")
+        attempts = connection.execute(
+            select(*_ATTEMPT_COLUMNS)
+            .where(col(Attempt.job_id) == job_id, col(Attempt.position) == row["position"])
+            .order_by(col(Attempt.started_ms), col(Attempt.uid))
+        ).mappings()
+        return Trail(_item(row), row["text"], row["metadata"], tuple(_attempt(attempt) for attempt in attempts))
+
+
+def _item(row: RowMapping) -> ItemResult:
+    values = {name: row[name] for name in ItemResult.__dataclass_fields__}
+    values["state"] = ItemState(row["state"])
+    values["fail_reason"] = FailReason(row["fail_reason"]) if row["fail_reason"] else None
+    values["in_flight"] = bool(row["in_flight"])
+    return ItemResult(**values)
+
+
+def _attempt(row: RowMapping) -> AttemptResult:
+    values = dict(row)
+    values["outcome"] = AttemptOutcome(row["outcome"])
+    return AttemptResult(**values)

@@ -1,0 +1,50 @@
+"""The closed sets of states and outcomes the ledger stores. Never rename a value: add an alias."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class JobState(StrEnum):
+    """Where a job stands. Items are claimed only while it is running."""
+
+    SUBMITTING = "submitting"  # its items are being written; nothing is published yet
+    RUNNING = "running"
+    PAUSED = "paused"  # by a person
+    STOPPED = "stopped"  # by itself; `stop_reason` says why
+    CANCELLED = "cancelled"
+    DONE = "done"  # every item is done or failed
+
+
+class StopReason(StrEnum):
+    """Why a job stopped by itself."""
+
+    BUDGET = "budget"  # what is left does not pay for another call
+    PROVIDER_REFUSED = "provider_refused"  # a key, an account or a model's name: no item can succeed
+
+
+class ItemState(StrEnum):
+    """Where an item stands. One in flight is `queued` with a live lease."""
+
+    QUEUED = "queued"
+    DONE = "done"
+    FAILED = "failed"
+
+
+class FailReason(StrEnum):
+    """Why an item failed."""
+
+    VERDICT = "verdict"  # the last tier's output did not pass
+    QUARANTINED = "quarantined"  # claimed three times and never recorded: handling it kills the worker
+    REFUSED = "refused"  # the provider will not accept the call for this document
+    BUDGET = "budget"  # another call would exceed the item's own budget
+
+
+class AttemptOutcome(StrEnum):
+    """What came of an attempt."""
+
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"  # answered, and the verdict failed
+    PROVIDER_TROUBLE = "provider_trouble"  # no answer; the item waits and is called again
+    REFUSED = "refused"  # the provider will not accept the call
+    OPINION = "opinion"  # a second opinion, judged with the attempt it belongs to

@@ -1,0 +1,161 @@
+"""What the sweeper asks of the ledger: give back what dead workers held, and say what waits for a message."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from sqlalchemy import select, tuple_, update
+from sqlmodel import col
+
+from storage.claims import MAX_CLAIMS
+from storage.clock import now_ms
+from storage.states import FailReason, ItemState, JobState
+from storage.tables import Item, Job, TierTally
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy import Connection, Row
+
+    from storage.database import Database
+
+_BATCH = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Released:
+    """How many items came back because their lease ran out, and how many of them ended in quarantine."""
+
+    requeued: int
+    quarantined: int
+
+
+def release_expired(database: Database) -> Released:
+    """Take items back from workers that let their leases run out.
+
+    An item claimed `MAX_CLAIMS` times without a record fails: handling it kills or hangs the worker.
+    """
+    with database.write() as connection:
+        expired = connection.execute(
+            select(col(Item.job_id), col(Item.position), col(Item.tier), col(Item.claims), col(Item.reserved_nano_usd))
+            .where(col(Item.lease_token).is_not(None), col(Item.lease_until_ms) < now_ms())
+            .order_by(col(Item.job_id), col(Item.position))
+            .limit(_BATCH)
+            .with_for_update(skip_locked=True)
+        ).all()
+        if not expired:
+            return Released(0, 0)
+        poisoned = [row for row in expired if row.claims >= MAX_CLAIMS]
+        healthy = [row for row in expired if row.claims < MAX_CLAIMS]
+        _give_back(connection, [(row.job_id, row.position) for row in healthy])
+        _quarantine(connection, [(row.job_id, row.position) for row in poisoned])
+        tiers = Counter((row.job_id, row.tier) for row in poisoned)
+        for (job_id, tier), count in sorted(tiers.items()):
+            connection.execute(
+                update(TierTally)
+                .where(col(TierTally.job_id) == job_id, col(TierTally.tier) == tier)
+                .values(queued=col(TierTally.queued) - count, failed=col(TierTally.failed) + count)
+            )
+        for job_id, rows in groupby(expired, key=lambda row: row.job_id):
+            _settle_job(connection, job_id, list(rows))
+    return Released(len(healthy), len(poisoned))
+
+
+def _give_back(connection: Connection, keys: list[tuple[int, int]]) -> None:
+    if keys:
+        connection.execute(
+            update(Item)
+            .where(tuple_(col(Item.job_id), col(Item.position)).in_(keys))
+            .values(lease_token=None, lease_until_ms=None, reserved_nano_usd=0, available_ms=now_ms())
+        )
+
+
+def _quarantine(connection: Connection, keys: list[tuple[int, int]]) -> None:
+    if keys:
+        connection.execute(
+            update(Item)
+            .where(tuple_(col(Item.job_id), col(Item.position)).in_(keys))
+            .values(
+                state=ItemState.FAILED,
+                fail_reason=FailReason.QUARANTINED,
+                lease_token=None,
+                lease_until_ms=None,
+                reserved_nano_usd=0,
+                finished_ms=now_ms(),
+            )
+        )
+
+
+def _settle_job(connection: Connection, job_id: int, rows: Sequence[Row[int, int, str, int, int]]) -> None:
+    reserved = sum(row.reserved_nano_usd for row in rows)
+    failed = sum(row.claims >= MAX_CLAIMS for row in rows)
+    if not (reserved or failed):
+        return
+    connection.execute(
+        update(Job)
+        .where(col(Job.id) == job_id)
+        .values(reserved_nano_usd=col(Job.reserved_nano_usd) - reserved, items_failed=col(Job.items_failed) + failed)
+    )
+    connection.execute(
+        update(Job)
+        .where(col(Job.id) == job_id, col(Job.items_done) + col(Job.items_failed) == col(Job.items_total))
+        .values(state=JobState.DONE, finished_ms=now_ms())
+    )
+
+
+def waiting_tiers(database: Database) -> frozenset[str]:
+    """Return the tiers in which running jobs have items that are not finished, from the tallies."""
+    with database.read() as connection:
+        return frozenset(
+            connection.scalars(
+                select(col(TierTally.tier))
+                .join(Job, col(Job.id) == col(TierTally.job_id))
+                .where(col(Job.state) == JobState.RUNNING, col(TierTally.queued) > 0)
+                .distinct()
+            )
+        )
+
+
+def claimable(database: Database, tier: str, idle_ms: int, limit: int) -> list[tuple[int, int]]:
+    """Return up to `limit` (job, position) pairs that are queued in a tier, due for `idle_ms` and in nobody's hands.
+
+    Only running jobs count. In the order of the queue's index: by job, then position.
+    """
+    with database.read() as connection:
+        rows = connection.execute(
+            select(col(Item.job_id), col(Item.position))
+            .join(Job, col(Job.id) == col(Item.job_id))
+            .where(
+                col(Item.tier) == tier,
+                col(Item.state) == ItemState.QUEUED,
+                col(Item.lease_token).is_(None),
+                col(Item.claims) < MAX_CLAIMS,
+                col(Item.available_ms) <= now_ms() - idle_ms,
+                col(Job.state) == JobState.RUNNING,
+            )
+            .order_by(col(Item.job_id), col(Item.position))
+            .limit(limit)
+        )
+        return [(job_id, position) for job_id, position in rows.tuples()]
+
+
+def queued_positions(database: Database, job_id: int, tier: str, after: int, limit: int) -> list[int]:
+    """Return the next positions of a job that are queued in a tier, in order: what submit and resume publish."""
+    with database.read() as connection:
+        return list(
+            connection.scalars(
+                select(col(Item.position))
+                .where(
+                    col(Item.tier) == tier,
+                    col(Item.state) == ItemState.QUEUED,
+                    col(Item.job_id) == job_id,
+                    col(Item.position) > after,
+                    col(Item.lease_token).is_(None),
+                )
+                .order_by(col(Item.position))
+                .limit(limit)
+            )
+        )

@@ -1,0 +1,233 @@
+"""The ledger's tables. Times are milliseconds since 1970 by the database's clock, money is nano-dollars.
+
+An item is named by its job and its position in it, so that a message of ids is short and a submit that is repeated
+writes the same rows. Documents stand apart from items: an item's row changes often and stays small.
+"""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from sqlalchemy import BigInteger, CheckConstraint, Column, ForeignKeyConstraint, Index, Text, text
+from sqlmodel import Field, SQLModel
+
+from storage.states import AttemptOutcome, FailReason, ItemState, JobState, StopReason
+
+
+def _one_of(column: str, values: type[JobState | StopReason | ItemState | FailReason | AttemptOutcome]) -> str:
+    return f"{column} IN ({', '.join(repr(str(value)) for value in values)})"
+
+
+def _big(*, nullable: bool = False, default: int | None = None, primary_key: bool = False) -> Column[int]:
+    return Column(
+        BigInteger,
+        nullable=nullable,
+        primary_key=primary_key,
+        autoincrement=False,
+        server_default=None if default is None else str(default),
+    )
+
+
+class Job(SQLModel, table=True):
+    """One submission of many items to one task. Its counts are kept by the transactions that change its items."""
+
+    __tablename__ = "jobs"
+    __table_args__ = (
+        CheckConstraint(_one_of("state", JobState), name="jobs_state"),
+        CheckConstraint(f"stop_reason IS NULL OR {_one_of('stop_reason', StopReason)}", name="jobs_stop_reason"),
+        CheckConstraint("items_done + items_failed <= items_total", name="jobs_counts"),
+        CheckConstraint("reserved_nano_usd >= 0", name="jobs_reserved"),
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+    name: str = Field(unique=True)
+    task_name: str
+    task_fingerprint: str
+    task: str = Field(sa_column=Column(Text, nullable=False))
+    content_hash: str
+    state: JobState = Field(sa_column=Column(Text, nullable=False))
+    stop_reason: StopReason | None = Field(default=None, sa_column=Column(Text))
+    stop_detail: str = Field(default="", sa_column=Column(Text, nullable=False, server_default=""))
+    items_total: int = Field(sa_column=_big())
+    items_done: int = Field(default=0, sa_column=_big(default=0))
+    items_failed: int = Field(default=0, sa_column=_big(default=0))
+    budget_nano_usd: int | None = Field(default=None, sa_column=_big(nullable=True))
+    item_budget_nano_usd: int | None = Field(default=None, sa_column=_big(nullable=True))
+    reserved_nano_usd: int = Field(default=0, sa_column=_big(default=0))
+    cost_nano_usd: int = Field(default=0, sa_column=_big(default=0))
+    baseline_nano_usd: int = Field(default=0, sa_column=_big(default=0))
+    created_ms: int = Field(sa_column=_big())
+    finished_ms: int | None = Field(default=None, sa_column=_big(nullable=True))
+
+
+class Item(SQLModel, table=True):
+    """One document in a job, as the engine sees it. In flight where `lease_until_ms` lies ahead."""
+
+    __tablename__ = "items"
+    __table_args__ = (
+        ForeignKeyConstraint(["job_id"], ["jobs.id"]),
+        CheckConstraint(_one_of("state", ItemState), name="items_state"),
+        CheckConstraint(f"fail_reason IS NULL OR {_one_of('fail_reason', FailReason)}", name="items_fail_reason"),
+        CheckConstraint("(state = 'failed') = (fail_reason IS NOT NULL)", name="items_failed_has_reason"),
+        CheckConstraint("(lease_token IS NULL) = (lease_until_ms IS NULL)", name="items_lease"),
+        CheckConstraint("state = 'queued' OR lease_token IS NULL", name="items_finished_has_no_lease"),
+        Index("items_custom_id", "job_id", "custom_id", unique=True),
+        Index(
+            "items_queued",
+            "tier",
+            "job_id",
+            "position",
+            sqlite_where=text("state = 'queued'"),
+            postgresql_where=text("state = 'queued'"),
+        ),
+        Index(
+            "items_leased",
+            "lease_token",
+            sqlite_where=text("lease_token IS NOT NULL"),
+            postgresql_where=text("lease_token IS NOT NULL"),
+        ),
+    )
+
+    job_id: int = Field(sa_column=_big(primary_key=True))
+    position: int = Field(sa_column=_big(primary_key=True))
+    custom_id: str
+    state: ItemState = Field(sa_column=Column(Text, nullable=False, server_default=ItemState.QUEUED))
+    fail_reason: FailReason | None = Field(default=None, sa_column=Column(Text))
+    tier: str
+    claims: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
+    lease_token: str | None = None
+    lease_until_ms: int | None = Field(default=None, sa_column=_big(nullable=True))
+    available_ms: int = Field(sa_column=_big())
+    reserved_nano_usd: int = Field(default=0, sa_column=_big(default=0))
+    attempts: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
+    cost_nano_usd: int = Field(default=0, sa_column=_big(default=0))
+    baseline_nano_usd: int = Field(default=0, sa_column=_big(default=0))
+    latency_ms: int = Field(default=0, sa_column=_big(default=0))
+    output: str | None = Field(default=None, sa_column=Column(Text))
+    failures: str | None = Field(default=None, sa_column=Column(Text))
+    finished_ms: int | None = Field(default=None, sa_column=_big(nullable=True))
+
+
+class DocumentRow(SQLModel, table=True):
+    """What an item is about: its text, and the metadata and labels the user gave with it (JSON)."""
+
+    __tablename__ = "documents"
+    __table_args__ = (ForeignKeyConstraint(["job_id"], ["jobs.id"]),)
+
+    job_id: int = Field(sa_column=_big(primary_key=True))
+    position: int = Field(sa_column=_big(primary_key=True))
+    text: str = Field(sa_column=Column(Text, nullable=False))
+    # SQLModel keeps the attribute name `metadata` for itself.
+    document_metadata: str = Field(sa_column=Column("metadata", Text, nullable=False))
+    expected: str | None = Field(default=None, sa_column=Column(Text))
+    pages: int | None = None
+
+
+class Attempt(SQLModel, table=True):
+    """One model call for one item. Rows are only ever added.
+
+    No foreign key: each row would lock its job's, the one row that every commit changes.
+
+    `uid` is made by the worker before it writes, so that a commit of unknown outcome can be repeated.
+    """
+
+    __tablename__ = "attempts"
+    __table_args__ = (
+        CheckConstraint(_one_of("outcome", AttemptOutcome), name="attempts_outcome"),
+        CheckConstraint("cost_nano_usd >= 0", name="attempts_cost"),
+        Index("attempts_item", "job_id", "position"),
+    )
+
+    uid: UUID = Field(primary_key=True)
+    job_id: int = Field(sa_column=_big())
+    position: int = Field(sa_column=_big())
+    tier: str
+    model: str
+    layer: str
+    cause: str
+    outcome: AttemptOutcome = Field(sa_column=Column(Text, nullable=False))
+    trouble: str | None = None
+    started_ms: int = Field(sa_column=_big())
+    gate_wait_ms: int
+    limit_wait_ms: int
+    provider_ms: int
+    checks_ms: int
+    http_calls: int
+    input_tokens: int
+    output_tokens: int
+    cached_input_tokens: int
+    tokens_estimated: bool
+    cost_nano_usd: int = Field(sa_column=_big())
+    price_source: str
+    finish_reason: str | None = None
+    answer: str | None = Field(default=None, sa_column=Column(Text))
+    failures: str = Field(default="[]", sa_column=Column(Text, nullable=False))
+    spans: str = Field(default="{}", sa_column=Column(Text, nullable=False))
+    confidence: float | None = None
+    repaired: bool = False
+
+
+class TierTally(SQLModel, table=True):
+    """What one tier has done for one job so far. `queued` counts its items that wait or are in flight."""
+
+    __tablename__ = "tier_tallies"
+
+    job_id: int = Field(sa_column=_big(primary_key=True))
+    tier: str = Field(primary_key=True)
+    rank: int
+    queued: int = Field(default=0, sa_column=_big(default=0))
+    attempts: int = Field(default=0, sa_column=_big(default=0))
+    accepted: int = Field(default=0, sa_column=_big(default=0))
+    escalated: int = Field(default=0, sa_column=_big(default=0))
+    failed: int = Field(default=0, sa_column=_big(default=0))
+    troubles: int = Field(default=0, sa_column=_big(default=0))
+    input_tokens: int = Field(default=0, sa_column=_big(default=0))
+    output_tokens: int = Field(default=0, sa_column=_big(default=0))
+    estimated_tokens: int = Field(default=0, sa_column=_big(default=0))
+    cost_nano_usd: int = Field(default=0, sa_column=_big(default=0))
+
+
+class FailureTally(SQLModel, table=True):
+    """How often a check failed on a field in a tier of a job. List positions in `field` read `[*]`."""
+
+    __tablename__ = "failure_tallies"
+
+    job_id: int = Field(sa_column=_big(primary_key=True))
+    tier: str = Field(primary_key=True)
+    check: str = Field(primary_key=True)
+    field: str = Field(primary_key=True)
+    count: int = Field(default=0, sa_column=_big(default=0))
+
+
+class WorkerRow(SQLModel, table=True):
+    """What a worker process last said of itself. `progress_ms` is when it last claimed or recorded something."""
+
+    __tablename__ = "workers"
+
+    name: str = Field(primary_key=True)
+    queue: str = Field(primary_key=True)
+    concurrency: int
+    in_flight: int
+    blocked: bool
+    progress_ms: int = Field(sa_column=_big())
+    heard_ms: int = Field(sa_column=_big())
+
+
+class QueueSetting(SQLModel, table=True):
+    """The concurrency a person set for a queue while it runs. `revision` grows with every change."""
+
+    __tablename__ = "queue_settings"
+
+    queue: str = Field(primary_key=True)
+    concurrency: int
+    revision: int
+
+
+class Role(SQLModel, table=True):
+    """A duty that one process holds at a time, until its lease runs out."""
+
+    __tablename__ = "roles"
+
+    name: str = Field(primary_key=True)
+    holder: str
+    until_ms: int = Field(sa_column=_big())

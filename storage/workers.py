@@ -1,0 +1,106 @@
+"""What workers say of themselves, and the concurrency a person sets for their queues."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlalchemy import delete, select
+from sqlmodel import col
+
+from storage.clock import now_ms
+from storage.tables import QueueSetting, WorkerRow
+
+if TYPE_CHECKING:
+    from storage.database import Database
+
+HEARD_WITHIN_MS = 10_000
+"""A worker that said nothing for longer is not counted as running."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerReport:
+    """One queue of one worker process: the concurrency in force, the calls in flight.
+
+    `blocked` tells that it waits for a provider whose circuit is open; `idle_ms` is the time since it last claimed or
+    recorded something.
+    """
+
+    name: str
+    queue: str
+    concurrency: int
+    in_flight: int
+    blocked: bool
+    idle_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """The concurrency a person set for a queue; `revision` tells a newer one from an older one."""
+
+    concurrency: int
+    revision: int
+
+
+def report(
+    database: Database, *, name: str, queue: str, concurrency: int, in_flight: int, blocked: bool, idle_ms: int
+) -> None:
+    """Say how a worker process stands with one of its queues."""
+    values = {
+        "concurrency": concurrency,
+        "in_flight": in_flight,
+        "blocked": blocked,
+        "progress_ms": now_ms() - idle_ms,
+        "heard_ms": now_ms(),
+    }
+    with database.write() as connection:
+        connection.execute(
+            database.insert(WorkerRow)
+            .values(name=name, queue=queue, **values)
+            .on_conflict_do_update(index_elements=["name", "queue"], set_=values)
+        )
+
+
+def forget(database: Database, name: str) -> None:
+    """Take a worker that leaves off the list."""
+    with database.write() as connection:
+        connection.execute(delete(WorkerRow).where(col(WorkerRow.name) == name))
+
+
+def running(database: Database) -> list[WorkerReport]:
+    """Return every worker heard of lately, by queue and name."""
+    with database.read() as connection:
+        rows = connection.execute(
+            select(
+                col(WorkerRow.name),
+                col(WorkerRow.queue),
+                col(WorkerRow.concurrency),
+                col(WorkerRow.in_flight),
+                col(WorkerRow.blocked),
+                (now_ms() - col(WorkerRow.progress_ms)).label("idle_ms"),
+            )
+            .where(col(WorkerRow.heard_ms) > now_ms() - HEARD_WITHIN_MS)
+            .order_by(col(WorkerRow.queue), col(WorkerRow.name))
+        ).mappings()
+        return [WorkerReport(**row) for row in rows]
+
+
+def set_concurrency(database: Database, queue: str, concurrency: int) -> None:
+    """Set the concurrency of every worker process of a queue, those that start later included."""
+    statement = database.insert(QueueSetting).values(queue=queue, concurrency=concurrency, revision=1)
+    with database.write() as connection:
+        connection.execute(
+            statement.on_conflict_do_update(
+                index_elements=["queue"],
+                set_={"concurrency": concurrency, "revision": col(QueueSetting.revision) + 1},
+            )
+        )
+
+
+def settings(database: Database) -> dict[str, Setting]:
+    """Return what was set, by queue."""
+    with database.read() as connection:
+        rows = connection.execute(
+            select(col(QueueSetting.queue), col(QueueSetting.concurrency), col(QueueSetting.revision))
+        ).tuples()
+        return {queue: Setting(concurrency, revision) for queue, concurrency, revision in rows}
