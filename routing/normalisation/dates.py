@@ -1,0 +1,114 @@
+"""Dates by value, however they are written: `24/03/2018`, `2018-03-24`, `24 MAR 18`, `March 24th, 2018`, `20180324`.
+
+`01/02/2018` reads day-first and month-first; both readings are returned, and two dates are alike where one reading
+agrees. Years of two digits are 1969 to 2068, as POSIX reads them.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+from typing import TYPE_CHECKING
+
+from routing.normalisation.months import MONTHS
+from routing.normalisation.text import fold
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+MAX_DATE_CHARS = 64
+
+_MONTH = "|".join(sorted(MONTHS, key=len, reverse=True))
+_SEPARATOR = r"[ ,./'\-]{0,3}"
+# Each begins with a digit, so that most of a text is passed over quickly; every repetition is bounded.
+_YEAR_FIRST = r"(?P<y1>\d{4}) ?(?P<s1>[-/.]) ?(?P<m1>\d{1,2}) ?(?P=s1) ?(?P<d1>\d{1,2})"
+_YEAR_LAST = r"(?P<a2>\d{1,2}) ?(?P<s2>[-/.]) ?(?P<b2>\d{1,2}) ?(?P=s2) ?(?P<y2>\d{4}|\d{2})"
+_NAMED_DAY_FIRST = rf"(?P<d3>\d{{1,2}})(?:st|nd|rd|th)?{_SEPARATOR}(?:of |de )?(?P<m3>{_MONTH}){_SEPARATOR}(?:de )?(?P<y3>\d{{4}}|\d{{2}})"
+_NAMED_YEAR_FIRST = rf"(?P<y4>\d{{4}}){_SEPARATOR}(?P<m4>{_MONTH}){_SEPARATOR}(?P<d4>\d{{1,2}})"
+_NAMED_MONTH_FIRST = r"(?P<d5>\d{1,2})(?:st|nd|rd|th)?[ ,./'\-]{1,3}(?P<y5>\d{4})"
+_COMPACT = r"(?P<y6>(?:19|20)\d{2})(?P<m6>\d{2})(?P<d6>\d{2})"
+_DATE = re.compile(
+    rf"(?<!\d)(?:{_YEAR_FIRST}|{_YEAR_LAST}|{_NAMED_DAY_FIRST}|{_NAMED_YEAR_FIRST}|{_NAMED_MONTH_FIRST}|{_COMPACT})(?!\d)"
+)
+_WORD_BEFORE = re.compile(r"([a-z]{3,10})[ .\-/]{0,2}$")
+_TIME = re.compile(r"[t ,]{0,3}\d{1,2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)? ?(?:z|am|pm|[+-]\d{2}:?\d{2})?", re.ASCII)
+_WEEKDAY_CHARS = 12
+_WORD_BEFORE_CHARS = 13
+_PIVOT_YEAR = 69
+
+
+def date_readings(text: str) -> frozenset[date]:
+    """Return every date the whole of `text` can be read as; none where it is not one date.
+
+    A weekday before it and a time after it do not count.
+    """
+    if len(text) > MAX_DATE_CHARS:
+        return frozenset()
+    text = fold_dates(text.strip())
+    found = list(find_dates(text))
+    if len(found) != 1:
+        return frozenset()
+    start, end, readings = found[0]
+    before, after = text[:start].strip(" ,."), _TIME.sub("", text[end:], count=1).strip(" .")
+    is_weekday = not before or (before.isalpha() and len(before) <= _WEEKDAY_CHARS)
+    return readings if is_weekday and not after else frozenset()
+
+
+def fold_dates(text: str) -> str:
+    """Return `text` as `find_dates` wants it: lower case without accents, as long as before, punctuation kept."""
+    if text.isascii():
+        return text.lower()
+    folded = fold(text)
+    return "".join(new if old.isalpha() else old for old, new in zip(text, folded, strict=True))
+
+
+def find_dates(text: str, start: int = 0, end: int | None = None) -> Iterator[tuple[int, int, frozenset[date]]]:
+    """Find the dates written in `text[start:end]`, with their offsets and readings.
+
+    `text` has gone through `fold_dates`.
+    """
+    for match in _DATE.finditer(text, start, len(text) if end is None else end):
+        part = match.groupdict()
+        begin = match.start()
+        if part["d5"] is not None:
+            word = _WORD_BEFORE.search(text[max(0, begin - _WORD_BEFORE_CHARS) : begin])
+            if word is None or word.group(1) not in MONTHS:
+                continue
+            begin -= len(word.group())
+            readings = _dates([(part["y5"], MONTHS[word.group(1)], part["d5"])])
+        else:
+            readings = _dates(_candidates(part))
+        if readings:
+            yield begin, match.end(), readings
+
+
+def _candidates(part: dict[str, str | None]) -> list[tuple[str | None, str | int | None, str | None]]:
+    if part["y1"] is not None:
+        return [(part["y1"], part["m1"], part["d1"])]
+    if part["y2"] is not None:
+        return [(part["y2"], part["b2"], part["a2"]), (part["y2"], part["a2"], part["b2"])]
+    if part["m3"] is not None:
+        return [(part["y3"], MONTHS[part["m3"]], part["d3"])]
+    if part["m4"] is not None:
+        return [(part["y4"], MONTHS[part["m4"]], part["d4"])]
+    return [(part["y6"], part["m6"], part["d6"])]
+
+
+def _dates(candidates: list[tuple[str | None, str | int | None, str | None]]) -> frozenset[date]:
+    """Make dates of year, month and day; what is no day of the calendar is left out."""
+    dates = set()
+    for year, month, day in candidates:
+        assert year is not None
+        assert month is not None
+        assert day is not None
+        try:
+            dates.add(date(_full_year(year), int(month), int(day)))
+        except ValueError:
+            continue
+    return frozenset(dates)
+
+
+def _full_year(year: str) -> int:
+    if len(year) > 2:  # noqa: PLR2004  two digits
+        return int(year)
+    return int(year) + (1900 if int(year) >= _PIVOT_YEAR else 2000)
