@@ -18,6 +18,7 @@ class Cause(StrEnum):
 
     FIRST_TIER = "first_tier"
     VERDICT_FAILED = "verdict_failed"
+    CALL_REFUSED = "call_refused"  # the tier below will never take this document: too long, or declined
     AGREEMENT = "agreement"  # a second cheap model, asked for its opinion in the same tier
 
 

@@ -25,11 +25,12 @@ MAX_CLAIMS = 3
 
 @dataclass(frozen=True, slots=True)
 class ClaimedItem:
-    """An item in the hands of one worker. `metadata` is a JSON text."""
+    """An item in the hands of one worker. `metadata` is a JSON text, `cause` says why it is in this tier."""
 
     job_id: int
     position: int
     tier: str
+    cause: str
     lease_token: str
     custom_id: str
     text: str
@@ -41,12 +42,11 @@ class ClaimedItem:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """What a worker got of a message: the job's task, and the items that were free.
+    """What a worker got of a message: the items that were free.
 
     `item_budget_nano_usd` is the most one item may cost; None where there is no limit.
     """
 
-    task_fingerprint: str
     item_budget_nano_usd: int | None
     items: tuple[ClaimedItem, ...]
 
@@ -79,14 +79,13 @@ def claim(
         items = _take(connection, job_id, tier, positions, lease_token, lease_ms)
         if items and job["budget_nano_usd"] is not None:
             items = _reserve(connection, job, items, upper_bound)
-    return Claim(job["task_fingerprint"], job["item_budget_nano_usd"], tuple(items)) if items else None
+    return Claim(job["item_budget_nano_usd"], tuple(items)) if items else None
 
 
 def _job(connection: Connection, job_id: int, *, lock: bool = False) -> RowMapping | None:
     query = select(
         col(Job.id),
         col(Job.state),
-        col(Job.task_fingerprint),
         col(Job.budget_nano_usd),
         col(Job.item_budget_nano_usd),
         col(Job.cost_nano_usd),
@@ -117,7 +116,9 @@ def _take(
             update(Item)
             .where(col(Item.job_id) == job_id, col(Item.position).in_(free))
             .values(claims=col(Item.claims) + 1, lease_token=lease_token, lease_until_ms=now_ms() + lease_ms)
-            .returning(col(Item.position), col(Item.custom_id), col(Item.attempts), col(Item.cost_nano_usd))
+            .returning(
+                col(Item.position), col(Item.cause), col(Item.custom_id), col(Item.attempts), col(Item.cost_nano_usd)
+            )
         ).mappings()
     }
     if not taken:
@@ -140,6 +141,7 @@ def _claimed(job_id: int, tier: str, lease_token: str, item: RowMapping, documen
         job_id=job_id,
         position=item["position"],
         tier=tier,
+        cause=item["cause"],
         lease_token=lease_token,
         custom_id=item["custom_id"],
         text=document["text"],

@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
-from sqlalchemy import bindparam, case, insert, select, tuple_, update
+from sqlalchemy import bindparam, case, func, insert, select, tuple_, update
 from sqlmodel import col
 
 from storage.clock import now_ms
@@ -71,9 +71,10 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class Escalated:
-    """The item goes to another tier's queue."""
+    """The item goes to another tier's queue. `cause` says why."""
 
     tier: str
+    cause: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +172,7 @@ _FINISH = (
         state=bindparam("b_state"),
         fail_reason=bindparam("b_fail_reason"),
         tier=bindparam("b_tier"),
+        cause=func.coalesce(bindparam("b_cause"), col(Item.cause)),
         claims=case((bindparam("b_clean"), 0), else_=col(Item.claims) - 1),
         lease_token=None,
         lease_until_ms=None,
@@ -193,7 +195,8 @@ def _change_items(connection: Connection, records: Sequence[ItemRecord]) -> None
 
 
 def _item_values(record: ItemRecord) -> dict[str, object]:
-    state, tier, reason, output, failures = ItemState.QUEUED, record.tier, None, None, None
+    state, tier, cause = ItemState.QUEUED, record.tier, None
+    reason, output, failures = None, None, None
     delay_ms, clean = 0, True
     match record.next:
         case Accepted():
@@ -202,7 +205,7 @@ def _item_values(record: ItemRecord) -> dict[str, object]:
             state, reason = ItemState.FAILED, record.next.reason
             output, failures = record.next.output, record.next.failures
         case Escalated():
-            tier = record.next.tier
+            tier, cause = record.next.tier, record.next.cause
         case Released():
             delay_ms, clean = record.next.delay_ms, record.next.clean
     return {
@@ -211,6 +214,7 @@ def _item_values(record: ItemRecord) -> dict[str, object]:
         "b_state": state,
         "b_fail_reason": reason,
         "b_tier": tier,
+        "b_cause": cause,
         "b_clean": clean,
         "b_delay_ms": delay_ms,
         "b_attempts": len(record.attempts),

@@ -21,6 +21,7 @@ class StopReason(StrEnum):
 
     BUDGET = "budget"  # what is left does not pay for another call
     PROVIDER_REFUSED = "provider_refused"  # a key, an account or a model's name: no item can succeed
+    TASK_UNUSABLE = "task_unusable"  # the workers cannot compile the task: a package its schema needs is missing there
 
 
 class ItemState(StrEnum):

@@ -94,6 +94,7 @@ class Item(SQLModel, table=True):
     state: ItemState = Field(sa_column=Column(Text, nullable=False, server_default=ItemState.QUEUED))
     fail_reason: FailReason | None = Field(default=None, sa_column=Column(Text))
     tier: str
+    cause: str = Field(default="first_tier", sa_column_kwargs={"server_default": "first_tier"})
     claims: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
     lease_token: str | None = None
     lease_until_ms: int | None = Field(default=None, sa_column=_big(nullable=True))

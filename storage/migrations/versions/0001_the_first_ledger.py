@@ -83,7 +83,8 @@ def upgrade() -> None:
             "state IN ('submitting', 'running', 'paused', 'stopped', 'cancelled', 'done')", name="jobs_state"
         ),
         sa.CheckConstraint(
-            "stop_reason IS NULL OR stop_reason IN ('budget', 'provider_refused')", name="jobs_stop_reason"
+            "stop_reason IS NULL OR stop_reason IN ('budget', 'provider_refused', 'task_unusable')",
+            name="jobs_stop_reason",
         ),
         sa.CheckConstraint("items_done + items_failed <= items_total", name="jobs_counts"),
         sa.CheckConstraint("reserved_nano_usd >= 0", name="jobs_reserved"),
@@ -154,6 +155,7 @@ def upgrade() -> None:
         sa.Column("state", sa.Text(), server_default="queued", nullable=False),
         sa.Column("fail_reason", sa.Text(), nullable=True),
         sa.Column("tier", sa.Text(), nullable=False),
+        sa.Column("cause", sa.Text(), server_default="first_tier", nullable=False),
         sa.Column("claims", sa.Integer(), server_default="0", nullable=False),
         sa.Column("lease_token", sa.Text(), nullable=True),
         sa.Column("lease_until_ms", sa.BigInteger(), autoincrement=False, nullable=True),
