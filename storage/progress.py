@@ -88,7 +88,7 @@ def failures(database: Database, job_id: int) -> list[FailureCount]:
 def latency_ms(database: Database, job_id: int, quantile: float) -> int | None:
     """Return the latency below which this share of a job's ended items stayed, None where none has ended.
 
-    Latency is the time from an item's turn at the gate to its verdict, added up over its tiers; queueing is not part of it.
+    Latency is the time from an item's turn at the gate to its verdict, added up over its tiers, without queueing.
     The nearest-rank quantile. Reads every ended item of the job: for reports, not for progress.
     """
     ended = (col(Item.job_id) == job_id, col(Item.finished_ms).is_not(None))
