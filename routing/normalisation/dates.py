@@ -23,7 +23,11 @@ _SEPARATOR = r"[ ,./'\-]{0,3}"
 # Each begins with a digit, so that most of a text is passed over quickly; every repetition is bounded.
 _YEAR_FIRST = r"(?P<y1>\d{4}) ?(?P<s1>[-/.]) ?(?P<m1>\d{1,2}) ?(?P=s1) ?(?P<d1>\d{1,2})"
 _YEAR_LAST = r"(?P<a2>\d{1,2}) ?(?P<s2>[-/.]) ?(?P<b2>\d{1,2}) ?(?P=s2) ?(?P<y2>\d{4}|\d{2})"
-_NAMED_DAY_FIRST = rf"(?P<d3>\d{{1,2}})(?:st|nd|rd|th)?{_SEPARATOR}(?:of |de )?(?P<m3>{_MONTH}){_SEPARATOR}(?:de )?(?P<y3>\d{{4}}|\d{{2}})"
+_DAY = r"\d{1,2}"
+_NAMED_DAY_FIRST = (
+    rf"(?P<d3>{_DAY})(?:st|nd|rd|th)?{_SEPARATOR}(?:of |de )?(?P<m3>{_MONTH})"
+    rf"{_SEPARATOR}(?:de )?(?P<y3>\d{{4}}|\d{{2}})"
+)
 _NAMED_YEAR_FIRST = rf"(?P<y4>\d{{4}}){_SEPARATOR}(?P<m4>{_MONTH}){_SEPARATOR}(?P<d4>\d{{1,2}})"
 _NAMED_MONTH_FIRST = r"(?P<d5>\d{1,2})(?:st|nd|rd|th)?[ ,./'\-]{1,3}(?P<y5>\d{4})"
 _COMPACT = r"(?P<y6>(?:19|20)\d{2})(?P<m6>\d{2})(?P<d6>\d{2})"
