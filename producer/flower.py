@@ -30,7 +30,7 @@ PASSWORD = re.compile(r"[!-+\--~]+")
 
 @dataclass(frozen=True, slots=True)
 class FlowerCommand:
-    """What to run: `argv`, with `environment` laid over this process's own. `url` is where the page is then.
+    """What to run: `argv`, with `environment` added to this process's own. `url` is where the page is then.
 
     `generated` tells that nobody knows the password yet: print it once.
     """

@@ -24,9 +24,9 @@ LOG_TAIL_BYTES = 2_000
 class ChildProcess:
     """A command that runs in a session of its own, so that Ctrl-C reaches only the process that started it.
 
-    What it writes goes to `log_file`, readable by the owner only and begun anew with each start. `environment` is laid
-    over the environment of this process: secrets go there, because anyone on the machine can read a command line.
-    Raises ServiceUnreachableError where the log file cannot be written.
+    What it writes goes to `log_file`, readable by the owner only and begun anew with each start. `environment` is its
+    whole environment, ours where None: secrets go there, because anyone on the machine can read a command line. Raises
+    ServiceUnreachableError where the log file cannot be written.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class ChildProcess:
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                env={**os.environ, **(environment or {})},  # noqa: TID251 - handed on whole; nothing is read from it
+                env=environment,
                 start_new_session=True,
             )
 

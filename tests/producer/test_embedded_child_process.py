@@ -64,12 +64,15 @@ def test_terminated_watchdog_takes_the_command_along(tmp_path: Path) -> None:
         assert child.wait(WAIT_S) == 128 + signal.SIGTERM
 
 
-def test_environment_is_laid_over_ours(tmp_path: Path) -> None:
-    """The command sees our environment with the given variables over it."""
-    code = "import os; print(os.environ['SECRET'], 'PATH' in os.environ)"
+def test_environment_is_given_or_ours(tmp_path: Path) -> None:
+    """The command sees the environment it is given, and ours where it is given none."""
+    code = "import os; print(os.environ.get('SECRET'), 'PATH' in os.environ)"
     with ChildProcess("example", python(code), tmp_path / "log", {"SECRET": "only here"}) as child:
         assert child.wait(WAIT_S) == 0
-    assert child.log_tail() == "only here True"
+    assert child.log_tail() == "only here False"
+    with ChildProcess("example", python(code), tmp_path / "log") as child:
+        assert child.wait(WAIT_S) == 0
+    assert child.log_tail() == "None True"
 
 
 def test_log_is_private(tmp_path: Path) -> None:
