@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import func, select
+from sqlalchemy import case, func, select
 from sqlmodel import col
 
 from storage.clock import now_ms
 from storage.jobs import JobRecord, find
-from storage.tables import FailureTally, Item, TierTally
+from storage.tables import Attempt, FailureTally, Item, TierTally
 
 if TYPE_CHECKING:
     from storage.database import Database
@@ -41,6 +41,17 @@ class FailureCount:
     check: str
     field: str
     count: int
+
+
+@dataclass(frozen=True, slots=True)
+class ModelUse:
+    """A model a job called, where its price is from, and how many of its calls had their tokens estimated."""
+
+    tier: str
+    model: str
+    price_source: str
+    attempts: int
+    estimated: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +94,25 @@ def failures(database: Database, job_id: int) -> list[FailureCount]:
             .order_by(col(FailureTally.count).desc(), col(FailureTally.tier), col(FailureTally.check))
         ).mappings()
         return [FailureCount(**row) for row in rows]
+
+
+def models(database: Database, job_id: int) -> list[ModelUse]:
+    """Return the models a job called and was answered by. Reads every attempt: for reports, not for progress."""
+    answered = (col(Attempt.job_id) == job_id, col(Attempt.price_source) != "")
+    with database.read() as connection:
+        rows = connection.execute(
+            select(
+                col(Attempt.tier),
+                col(Attempt.model),
+                col(Attempt.price_source),
+                func.count().label("attempts"),
+                func.sum(case((col(Attempt.tokens_estimated), 1), else_=0)).label("estimated"),
+            )
+            .where(*answered)
+            .group_by(col(Attempt.tier), col(Attempt.model), col(Attempt.price_source))
+            .order_by(col(Attempt.tier), col(Attempt.model), col(Attempt.price_source))
+        ).mappings()
+        return [ModelUse(**row) for row in rows]
 
 
 def latency_ms(database: Database, job_id: int, quantile: float) -> int | None:

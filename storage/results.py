@@ -75,6 +75,16 @@ class AttemptResult:
 
 
 @dataclass(frozen=True, slots=True)
+class Judgement:
+    """One judged answer: the model that gave it, and why it was not accepted (`failures` is a JSON text)."""
+
+    tier: str
+    model: str
+    accepted: bool
+    failures: str
+
+
+@dataclass(frozen=True, slots=True)
 class Trail:
     """Everything known of one item: how it stands, its document, and each call in the order they were begun."""
 
@@ -118,21 +128,24 @@ def items(
         left = None if left is None else left - len(page)
 
 
-def checks_failed(database: Database, job_id: int, positions: list[int]) -> dict[int, list[str]]:
-    """Return the failures (JSON texts) of every judged attempt of these items, by position, oldest first."""
-    found: dict[int, list[str]] = {}
+def judgements(database: Database, job_id: int, positions: list[int]) -> dict[int, list[Judgement]]:
+    """Return every judged answer of these items, by position, oldest first."""
+    found: dict[int, list[Judgement]] = {}
     query = (
-        select(col(Attempt.position), col(Attempt.failures))
+        select(
+            col(Attempt.position), col(Attempt.tier), col(Attempt.model), col(Attempt.outcome), col(Attempt.failures)
+        )
         .where(
             col(Attempt.job_id) == job_id,
             col(Attempt.position).in_(positions),
-            col(Attempt.outcome) == AttemptOutcome.REJECTED,
+            col(Attempt.outcome).in_({AttemptOutcome.ACCEPTED, AttemptOutcome.REJECTED}),
         )
-        .order_by(col(Attempt.started_ms))
+        .order_by(col(Attempt.started_ms), col(Attempt.uid))
     )
     with database.read() as connection:
-        for position, failures in connection.execute(query).tuples():
-            found.setdefault(position, []).append(failures)
+        for position, tier, model, outcome, failures in connection.execute(query).tuples():
+            judgement = Judgement(tier, model, outcome == AttemptOutcome.ACCEPTED, failures)
+            found.setdefault(position, []).append(judgement)
     return found
 
 
