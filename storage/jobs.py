@@ -16,7 +16,7 @@ from storage.states import ItemState, JobState, StopReason
 from storage.tables import DocumentRow, Item, Job, TierTally
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from sqlalchemy import Connection, RowMapping
 
@@ -200,6 +200,14 @@ def listing(database: Database, limit: int = 50) -> list[JobRecord]:
     with database.read() as connection:
         rows = connection.execute(select(*_RECORD_COLUMNS).order_by(col(Job.id).desc()).limit(limit)).mappings()
         return [_record(row) for row in rows]
+
+
+def running_among(database: Database, job_ids: Collection[int]) -> frozenset[int]:
+    """Return those of these jobs that are running."""
+    with database.read() as connection:
+        return frozenset(
+            connection.scalars(select(col(Job.id)).where(col(Job.id).in_(job_ids), col(Job.state) == JobState.RUNNING))
+        )
 
 
 def frozen_task(database: Database, job_id: int) -> FrozenTask:

@@ -38,6 +38,7 @@ class FailReason(StrEnum):
     VERDICT = "verdict"  # the last tier's output did not pass
     QUARANTINED = "quarantined"  # claimed three times and never recorded: handling it kills the worker
     REFUSED = "refused"  # the provider will not accept the call for this document
+    PROMPT = "prompt"  # its prompt cannot be written: the template asks for something this item lacks
     BUDGET = "budget"  # another call would exceed the item's own budget
 
 

@@ -170,7 +170,7 @@ def upgrade() -> None:
         sa.Column("finished_ms", sa.BigInteger(), autoincrement=False, nullable=True),
         sa.CheckConstraint("(state = 'failed') = (fail_reason IS NOT NULL)", name="items_failed_has_reason"),
         sa.CheckConstraint(
-            "fail_reason IS NULL OR fail_reason IN ('verdict', 'quarantined', 'refused', 'budget')",
+            "fail_reason IS NULL OR fail_reason IN ('verdict', 'quarantined', 'refused', 'prompt', 'budget')",
             name="items_fail_reason",
         ),
         sa.CheckConstraint("state = 'queued' OR lease_token IS NULL", name="items_finished_has_no_lease"),

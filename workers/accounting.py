@@ -1,0 +1,150 @@
+"""What calls cost, and how each is written down."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+import orjson
+
+from routing.completion import TokenUsage
+from storage.records import AttemptRecord
+from storage.states import AttemptOutcome
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from routing.price import PriceList
+
+    from routing.completion import Completion
+    from routing.decision import Decision
+    from routing.errors import CallRefusedError, ProviderTroubleError
+    from routing.task import FrozenTask
+    from routing.verdict import Failure, Verdict
+    from storage.claims import ClaimedItem
+
+CHARACTERS_PER_TOKEN_AT_LEAST = 2
+"""No common tokenizer makes more than a token of every two characters of running text; a bound, not an estimate."""
+
+
+def wall_clock_ms() -> int:
+    """Return this machine's time, for the record only: leases live by the database's."""
+    return time.time_ns() // 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """When an attempt began, and how long it waited at the gate and was checked, in milliseconds."""
+
+    started_ms: int
+    gate_wait_ms: int = 0
+    checks_ms: int = 0
+
+
+class Accountant:
+    """Prices calls and writes them down. `now_ms` is the clock attempts are dated by."""
+
+    def __init__(self, prices: PriceList, now_ms: Callable[[], int] = wall_clock_ms) -> None:
+        self._prices = prices
+        self.now_ms = now_ms
+
+    def answered(
+        self, decision: Decision, completion: Completion, verdict: Verdict, outcome: AttemptOutcome, timing: Timing
+    ) -> AttemptRecord:
+        """Return the record of a call that was answered and judged."""
+        usage = completion.usage
+        return AttemptRecord(
+            uid=_ordered_uuid(timing.started_ms),
+            tier=decision.tier,
+            model=completion.model,
+            layer=decision.layer,
+            cause=decision.cause,
+            outcome=outcome,
+            started_ms=timing.started_ms,
+            gate_wait_ms=timing.gate_wait_ms,
+            limit_wait_ms=round(completion.limit_wait_ms),
+            provider_ms=round(completion.provider_ms),
+            checks_ms=timing.checks_ms,
+            http_calls=completion.http_calls,
+            input_tokens=usage.input,
+            output_tokens=usage.output,
+            cached_input_tokens=usage.cached_input,
+            tokens_estimated=usage.estimated,
+            cost_nano_usd=self._prices.cost(completion.model, usage),
+            price_source=self._prices.source(completion.model),
+            finish_reason=completion.finish_reason,
+            answer=storable(completion.text),
+            failures=failures_json(verdict.failures),
+            spans=_spans_json(verdict),
+            confidence=verdict.confidence,
+            repaired=verdict.repaired,
+        )
+
+    def unanswered(
+        self, decision: Decision, model: str, error: ProviderTroubleError | CallRefusedError, timing: Timing
+    ) -> AttemptRecord:
+        """Return the record of a call that brought no answer. Providers do not bill these."""
+        trouble = getattr(error, "trouble", None)
+        return AttemptRecord(
+            uid=_ordered_uuid(timing.started_ms),
+            tier=decision.tier,
+            model=model,
+            layer=decision.layer,
+            cause=decision.cause,
+            outcome=AttemptOutcome.REFUSED if trouble is None else AttemptOutcome.PROVIDER_TROUBLE,
+            trouble=trouble or f"status_{getattr(error, 'status', 0)}",
+            started_ms=timing.started_ms,
+            gate_wait_ms=timing.gate_wait_ms,
+        )
+
+    def baseline_nano_usd(self, task: FrozenTask, attempts: Sequence[AttemptRecord]) -> int:
+        """Return what an item would have cost on the last tier alone: an estimate.
+
+        Where it was asked there, its first call there; elsewhere the tokens of its answer here at that tier's price.
+        """
+        last = task.tiers[-1]
+        answered = [attempt for attempt in attempts if attempt.output_tokens or attempt.input_tokens]
+        if not answered:
+            return 0
+        there = [attempt for attempt in answered if attempt.tier == last.name]
+        if there:
+            return there[0].cost_nano_usd
+        usage = TokenUsage(answered[0].input_tokens, answered[0].output_tokens)
+        return self._prices.cost(last.model, usage)
+
+    def upper_bound(self, task: FrozenTask, models: Sequence[str], item: ClaimedItem) -> int:
+        """Return the most that asking these models about an item can cost, in nano-dollars."""
+        tier = task.tier(item.tier)
+        characters = len(item.text) + len(tier.system) + len(tier.user) + len(item.metadata)
+        usage = TokenUsage(characters // CHARACTERS_PER_TOKEN_AT_LEAST + 1, task.max_output_tokens)
+        return sum(self._prices.cost(model, usage) for model in models)
+
+
+def storable(text: str) -> str:
+    """Return text that every ledger can keep: NUL and lone surrogates become the replacement character."""
+    return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode("utf-8")
+
+
+def failures_json(failures: Sequence[Failure]) -> str:
+    """Return failures as the JSON text the ledger keeps."""
+    told = [
+        {"check": failure.check, "field": failure.field, "reason": storable(failure.reason)} for failure in failures
+    ]
+    return orjson.dumps(told).decode()
+
+
+def _spans_json(verdict: Verdict) -> str:
+    if not verdict.spans:
+        return "{}"
+    return orjson.dumps({field: [span.start, span.end] for field, span in verdict.spans.items()}).decode()
+
+
+def _ordered_uuid(time_ms: int) -> UUID:
+    """Return a UUID of version 7 (RFC 9562, section 5.7): new rows stand at the end of their index."""
+    value = (time_ms & (1 << 48) - 1) << 80 | int.from_bytes(os.urandom(10), "big")
+    value = value & ~(0xF << 76) | 7 << 76
+    value = value & ~(0x3 << 62) | 2 << 62
+    return UUID(int=value)

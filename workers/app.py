@@ -1,0 +1,156 @@
+"""The Celery application: `celery -A workers.app worker -Q cheap` runs a worker, and submitting publishes through it.
+
+Importing this module does nothing; asking it for `app` reads the environment and the deployment file.
+"""
+
+from __future__ import annotations
+
+import sys
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from celery import Celery
+from celery.bootsteps import StartStopStep
+from celery.signals import celeryd_init
+from celery.worker.consumer.tasks import Tasks
+from pydantic import ValidationError
+
+from routing.errors import CheapfirstError, UsageError
+from workers.deployment import find_deployment, read_deployment
+from workers.messages import ChunkMessage
+from workers.publishing import Publisher
+from workers.settings import Settings, read_settings
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from routing.deployment import DeploymentSpec
+    from workers.engine import Engine
+
+DEFAULT_TIERS = ("cheap", "expensive")
+_CONNECT_TIMEOUT_S = 5
+_MAX_BROKER_CONNECTIONS = 1_000
+"""kombu's own default raises `Too many connections` once threads publish side by side."""
+
+
+class WorkerApp(Celery):  # type: ignore[misc] # Celery is untyped
+    """A Celery application of one deployment. It holds the engine where it runs as a worker."""
+
+    engine: Engine | None = None
+    worker_name = "worker"
+
+    def __init__(self, settings: Settings, deployment: DeploymentSpec) -> None:
+        super().__init__("cheapfirst", set_as_current=False)
+        self.settings = settings
+        self.deployment = deployment
+        self.conf.update(_configuration(settings))
+        for queue in dict.fromkeys((*DEFAULT_TIERS, *deployment.queues)):
+            self.add_queue(queue)
+        self.steps["consumer"].add(_FetchAhead)
+        celeryd_init.connect(self._prepare_worker)
+
+    @cached_property
+    def publisher(self) -> Publisher:
+        """The publisher of this process."""
+        return Publisher(self, self.deployment, self.settings.chunk)
+
+    def add_queue(self, queue: str) -> None:
+        """Define the task of a tier: it has the queue's name, so that Flower groups by tier."""
+        if queue in self.tasks:
+            return
+
+        def run_chunk(**message: object) -> int:
+            return self._run_chunk(queue, message)
+
+        self.task(run_chunk, name=queue, ignore_result=True)
+
+    def _prepare_worker(self, sender: str, conf: Any, options: dict[str, Any], **_: object) -> None:  # noqa: ANN401
+        queues = options.get("queues") or DEFAULT_TIERS[0]
+        named = queues.split(",") if isinstance(queues, str) else list(queues)
+        for queue in named:
+            self.add_queue(queue)
+        self.worker_name = sender
+        conf.worker_concurrency = sum(self.deployment.queue(queue).concurrency for queue in named)
+
+    def _run_chunk(self, tier: str, message: dict[str, object]) -> int:
+        try:
+            chunk = ChunkMessage.model_validate(message)
+        except ValidationError as error:
+            # Not requeued: the ledger still says what is queued, and the sweeper publishes it in a form we know.
+            raise UsageError(f"A message on `{tier}` has {error.error_count()} faults and was put aside.") from None
+        assert self.engine is not None
+        return self.engine.pipeline.run_chunk(tier, chunk.job, chunk.items)
+
+    def start_engine(self, limit: int) -> Engine:
+        """Start the engine of this worker process, for the queues it consumes."""
+        from workers.engine import Engine
+
+        assert self.settings.redis_url is not None
+        self.engine = Engine(
+            name=self.worker_name,
+            queues=tuple(self.amqp.queues.consume_from),
+            limit=limit,
+            settings=self.settings,
+            redis_url=self.settings.redis_url,
+            deployment=self.deployment,
+            publisher=self.publisher,
+        )
+        return self.engine
+
+
+def create_app(settings: Settings, task_folder: Path | None = None) -> WorkerApp:
+    """Return the application for this environment. Raises UsageError where REDIS_URL or the deployment is missing."""
+    from pathlib import Path
+
+    if settings.redis_url is None:
+        raise UsageError("REDIS_URL is not set.", "Set it to the broker's address, such as redis://:PASSWORD@HOST/0.")
+    path = find_deployment(None, settings.deployment, task_folder, Path.cwd())
+    return WorkerApp(settings, read_deployment(path))
+
+
+def _configuration(settings: Settings) -> dict[str, Any]:
+    return {
+        "broker_url": settings.redis_url.get_secret_value() if settings.redis_url else None,
+        "broker_connection_retry_on_startup": True,
+        "broker_connection_max_retries": None,
+        "broker_transport_options": {
+            "max_connections": _MAX_BROKER_CONNECTIONS,
+            "socket_connect_timeout": _CONNECT_TIMEOUT_S,
+            "socket_keepalive": True,
+        },
+        "accept_content": ["json"],
+        "task_serializer": "json",
+        "event_serializer": "json",
+        "result_backend": None,
+        "task_ignore_result": True,
+        "task_acks_late": False,  # the ledger brings back what a dead worker held, within its lease
+        "worker_pool": "workers.pool:GatedThreadPool",
+        "worker_prefetch_multiplier": 1,
+        "worker_send_task_events": True,
+        "worker_cancel_long_running_tasks_on_connection_loss": False,
+        "worker_hijack_root_logger": True,
+        "worker_redirect_stdouts": False,
+        "task_default_queue": DEFAULT_TIERS[0],
+        "task_create_missing_queues": True,
+    }
+
+
+class _FetchAhead(StartStopStep):  # type: ignore[misc] # Celery is untyped
+    """Fetches one message ahead for each thread of the pool; Celery itself would fetch one for each call in flight."""
+
+    requires = (Tasks,)
+
+    def __init__(self, consumer: Any, **options: Any) -> None:  # noqa: ANN401 - Celery's own signature
+        super().__init__(consumer, **options)
+        consumer.initial_prefetch_count = consumer.pool.num_processes
+
+
+def __getattr__(name: str) -> object:
+    if name != "app":
+        raise AttributeError(name)
+    try:
+        application = create_app(read_settings())
+    except CheapfirstError as error:
+        sys.exit(f"cheapfirst: {error}")
+    globals()["app"] = application
+    return application

@@ -1,0 +1,98 @@
+"""The engine of one worker process: everything that lives as long as it does, put together."""
+
+from __future__ import annotations
+
+import os
+import signal
+from typing import TYPE_CHECKING
+
+from routing.price import PriceList
+
+from storage import migrate
+from storage.database import Database
+from workers.accounting import Accountant
+from workers.broker import Broker
+from workers.concurrency import Concurrency
+from workers.gate import Gate
+from workers.gateway_setup import open_gateway
+from workers.heartbeat import Heartbeat
+from workers.item_handler import ItemHandler
+from workers.leases import Leases
+from workers.loop_thread import LoopThread
+from workers.pipeline import Pipeline
+from workers.recorder import Recorder
+from workers.sweeper import Sweeper
+from workers.task_cache import TaskCache
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pydantic import SecretStr
+
+    from routing.deployment import DeploymentSpec
+    from workers.publishing import Publisher
+    from workers.settings import Settings
+
+
+class Engine:
+    """Runs chunks for the queues of one process. Raises CheapfirstError where a service it needs is not there."""
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        queues: Sequence[str],
+        limit: int,
+        settings: Settings,
+        redis_url: SecretStr,
+        deployment: DeploymentSpec,
+        publisher: Publisher,
+    ) -> None:
+        self.chunk = min(publisher.chunk(queue) for queue in queues)
+        self._database = Database(settings.database_url)
+        migrate.require_current(self._database)
+        self._broker = Broker(redis_url)
+        self._loop = LoopThread()
+        self._gateway = open_gateway(settings, deployment, redis_url)
+        gate = Gate(limit)
+        self._recorder = Recorder(self._database, publisher)
+        leases = Leases(round(deployment.workers.lease_s * 1000))
+        self.pipeline = Pipeline(
+            database=self._database,
+            tasks=TaskCache(self._database),
+            handler=ItemHandler(self._database, self._gateway, Accountant(PriceList(deployment.models))),
+            leases=leases,
+            gate=gate,
+            loop=self._loop,
+            recorder=self._recorder,
+        )
+        starts = {queue: deployment.queue(queue).concurrency for queue in queues}
+        self.concurrency = Concurrency(gate, self._loop, starts, limit)
+        self._parent = os.getppid() if settings.exit_with_parent else None
+        self._heartbeat = Heartbeat(
+            database=self._database,
+            name=name,
+            leases=leases,
+            concurrency=self.concurrency,
+            vitals=self.pipeline,
+            on_beat=self._follow_parent,
+        )
+        self._sweeper = Sweeper(self._database, self._broker, publisher, name)
+
+    def _follow_parent(self) -> None:
+        if self._parent is not None and os.getppid() != self._parent:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    def drain(self) -> None:
+        """Begin nothing more; what is being called is finished."""
+        self.pipeline.drain()
+
+    def close(self) -> None:
+        """Write down what is finished, and let go of every service. Nothing may run any more."""
+        self._sweeper.close()
+        self._recorder.close()
+        self._heartbeat.close()
+        self._loop.wait_for(self._gateway.aclose())
+        self._loop.close()
+        self._broker.close()
+        self._database.close()

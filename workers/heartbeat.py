@@ -1,0 +1,102 @@
+"""The heartbeat of a worker process: it says how it stands, keeps its leases, and hears what a person has set."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from time import monotonic
+from typing import TYPE_CHECKING, Protocol
+
+from routing.errors import CheapfirstError
+from storage import workers
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from storage.database import Database
+    from workers.concurrency import Concurrency
+    from workers.leases import Leases
+
+log = logging.getLogger(__name__)
+
+BEAT_S = 1.0
+
+
+class Vitals(Protocol):
+    """What a heartbeat tells of the process it belongs to."""
+
+    @property
+    def idle_s(self) -> float:
+        """Seconds since something was last claimed or settled."""
+        ...
+
+    @property
+    def blocked(self) -> bool:
+        """Whether everything in hand waits for a provider whose circuit is open."""
+        ...
+
+
+class Heartbeat:
+    """Beats once a second from a thread of its own, until it is closed.
+
+    `on_beat` is called each time as well. A ledger that cannot be reached is logged and tried again.
+    """
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        name: str,
+        leases: Leases,
+        concurrency: Concurrency,
+        vitals: Vitals,
+        on_beat: Callable[[], None],
+    ) -> None:
+        self._database = database
+        self._name = name
+        self._leases = leases
+        self._concurrency = concurrency
+        self._vitals = vitals
+        self._on_beat = on_beat
+        self._extended = monotonic()
+        self._closing = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop beating, and take the process off the list of workers."""
+        self._closing.set()
+        self._thread.join()
+        try:
+            workers.forget(self._database, self._name)
+        except CheapfirstError as error:
+            log.warning("%s", error)
+
+    def _run(self) -> None:
+        while True:
+            self._on_beat()
+            try:
+                self._beat()
+            except Exception as error:  # noqa: BLE001 - a process that lives must go on saying so
+                log.warning(
+                    "Heartbeat missed: %s", error if isinstance(error, CheapfirstError) else type(error).__name__
+                )
+            if self._closing.wait(BEAT_S):
+                return
+
+    def _beat(self) -> None:
+        extend = monotonic() - self._extended >= self._leases.lease_ms / 3000
+        self._leases.refresh(self._database, extend=extend)
+        if extend:
+            self._extended = monotonic()
+        self._concurrency.follow(workers.settings(self._database))
+        for queue in self._concurrency.queues:
+            workers.report(
+                self._database,
+                name=self._name,
+                queue=queue,
+                concurrency=self._concurrency.limit,
+                in_flight=self._concurrency.in_flight,
+                blocked=self._vitals.blocked,
+                idle_ms=round(self._vitals.idle_s * 1000),
+            )

@@ -1,0 +1,34 @@
+"""What travels through the broker: the ids of a chunk of items. Never text, never keys."""
+
+from __future__ import annotations
+
+from itertools import groupby
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+MAX_CHUNK = 1000
+
+
+class ChunkMessage(BaseModel):
+    """One message: positions of items of one job, all queued for the tier whose queue it is on.
+
+    `v` is the version of this form; a worker refuses forms it does not know.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    v: Literal[1] = 1
+    job: int = Field(ge=1)
+    items: list[Annotated[int, Field(ge=1)]] = Field(min_length=1, max_length=MAX_CHUNK)
+
+
+def chunks(keys: Iterable[tuple[int, int]], size: int) -> Iterator[ChunkMessage]:
+    """Group (job, position) pairs into messages of at most `size` items of one job, keeping their order."""
+    for job_id, group in groupby(keys, key=lambda key: key[0]):
+        positions = [position for _, position in group]
+        for start in range(0, len(positions), size):
+            yield ChunkMessage(job=job_id, items=positions[start : start + size])

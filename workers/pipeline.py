@@ -1,0 +1,160 @@
+"""The life of an item in a worker: claim, decide, call, check, record, hand on.
+
+A Celery thread claims a chunk and waits for it. Each of its items runs as a coroutine on the process's event loop and
+goes to the recorder by itself, so that a slow document holds back nobody but the thread that waits for its chunk. The
+recorder hands escalated items on, once the ledger says where they are.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from routing.errors import CheapfirstError
+from storage import claims, jobs
+from storage.records import ItemRecord, Released
+from storage.states import StopReason
+from workers.chunk import Chunk
+from workers.recorder import Finished
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from routing.compiled_task import CompiledTask
+
+    from storage.claims import Claim, ClaimedItem
+    from storage.database import Database
+    from workers.gate import Gate
+    from workers.item_handler import ItemHandler
+    from workers.leases import Leases
+    from workers.loop_thread import LoopThread
+    from workers.recorder import Recorder
+    from workers.task_cache import TaskCache
+
+log = logging.getLogger(__name__)
+
+
+class Pipeline:
+    """Runs chunks of items. One per worker process."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        tasks: TaskCache,
+        handler: ItemHandler,
+        leases: Leases,
+        gate: Gate,
+        loop: LoopThread,
+        recorder: Recorder,
+    ) -> None:
+        self._database = database
+        self._tasks = tasks
+        self._handler = handler
+        self._leases = leases
+        self._gate = gate
+        self._loop = loop
+        self._recorder = recorder
+        self._stopping = asyncio.Event()
+        self._last_progress = monotonic()
+        self._waiting_for_provider = 0
+
+    @property
+    def blocked(self) -> bool:
+        """Whether items in hand wait for a provider whose circuit is open."""
+        return self._waiting_for_provider > 0
+
+    @property
+    def idle_s(self) -> float:
+        """Seconds since something was last claimed or settled here."""
+        return monotonic() - self._last_progress
+
+    def run_chunk(self, tier: str, job_id: int, positions: Sequence[int]) -> int:
+        """Work through those of these items that are free, and return how many; blocks until they are settled.
+
+        Nothing is raised for what the items or their provider do: that is recorded.
+        """
+        task = self._task(job_id)
+        if task is None or self._stopping.is_set():
+            return 0
+        token = self._leases.take(job_id)
+        try:
+            claim = self._claim(task, tier, job_id, positions, token)
+            if claim is None:
+                return 0
+            self._last_progress = monotonic()
+            chunk = Chunk(len(claim.items))
+            self._loop.spawn([self._run_item(item, task, claim, chunk) for item in claim.items])
+            chunk.wait()
+            return len(claim.items)
+        finally:
+            self._leases.drop(token)
+
+    def drain(self) -> None:
+        """Begin nothing more: what waits goes back to its queue, what is being called is finished."""
+        self._loop.call(self._drain)
+
+    def _drain(self) -> None:
+        self._stopping.set()
+        self._gate.open()
+
+    def _task(self, job_id: int) -> CompiledTask | None:
+        try:
+            return self._tasks.get(job_id)
+        except CheapfirstError as error:
+            # What makes a task unusable here (a package its schema needs) makes it unusable for every item.
+            log.error("Job %d cannot run here: %s", job_id, error)  # noqa: TRY400 - the message says it all
+            jobs.stop(self._database, job_id, StopReason.TASK_UNUSABLE, str(error))
+            return None
+
+    def _claim(self, task: CompiledTask, tier: str, job_id: int, positions: Sequence[int], token: str) -> Claim | None:
+        return claims.claim(
+            self._database,
+            job_id=job_id,
+            tier=tier,
+            positions=positions,
+            lease_token=token,
+            lease_ms=self._leases.lease_ms,
+            upper_bound=lambda item: self._handler.upper_bound(task, item),
+        )
+
+    async def _run_item(self, item: ClaimedItem, task: CompiledTask, claim: Claim, chunk: Chunk) -> None:
+        try:
+            record = await self._when_its_turn(item, task, claim)
+        except Exception as error:  # noqa: BLE001 - a fault of ours must cost one item, not the chunk
+            # Its lease runs out; claimed three times without a record, it is put aside. The message may quote values.
+            log.error("Job %d item %d: %s", item.job_id, item.position, type(error).__name__)  # noqa: TRY400
+            chunk.settle_one()
+            return
+        self._recorder.put(Finished(record, lambda: self._settled(chunk)))
+
+    def _settled(self, chunk: Chunk) -> None:
+        self._last_progress = monotonic()
+        chunk.settle_one()
+
+    async def _when_its_turn(self, item: ClaimedItem, task: CompiledTask, claim: Claim) -> ItemRecord:
+        arrived = monotonic()
+        while not self._stopping.is_set() and (wait_s := self._handler.unavailable_for_s(task, item.tier)) > 0:
+            await self._pause(wait_s)
+        async with self._gate:
+            if self._stopping.is_set() or self._leases.halted(item.job_id):
+                return untouched(item)
+            gate_wait_ms = round((monotonic() - arrived) * 1000)
+            return await self._handler.handle(item, task, claim.item_budget_nano_usd, gate_wait_ms)
+
+    async def _pause(self, wait_s: float) -> None:
+        self._waiting_for_provider += 1
+        try:
+            async with asyncio.timeout(wait_s):
+                await self._stopping.wait()
+        except TimeoutError:
+            return
+        finally:
+            self._waiting_for_provider -= 1
+
+
+def untouched(item: ClaimedItem) -> ItemRecord:
+    """Return the record of an item that goes back to its queue as it was."""
+    return ItemRecord(item.job_id, item.position, item.tier, item.lease_token, Released(0, clean=False), ())

@@ -1,0 +1,63 @@
+"""Putting messages on the tiers' queues. The ledger says what is queued; a message only says that it may be claimed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kombu.exceptions import OperationalError
+
+from routing.errors import ServiceUnreachableError
+from storage import sweeping
+from workers.messages import chunks
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from celery import Celery
+
+    from routing.deployment import DeploymentSpec
+    from storage.database import Database
+
+_PAGE = 10_000
+
+
+class Publisher:
+    """Publishes chunks of item ids. `chunk` overrides the deployment's chunk for every queue."""
+
+    def __init__(self, app: Celery, deployment: DeploymentSpec, chunk: int | None = None) -> None:
+        self._app = app
+        self._deployment = deployment
+        self._chunk = chunk
+
+    def chunk(self, tier: str) -> int:
+        """Return how many ids a message of this tier holds at most."""
+        return self._chunk or self._deployment.queue(tier).chunk
+
+    def publish(self, tier: str, keys: Iterable[tuple[int, int]]) -> int:
+        """Publish (job, position) pairs and return the number of messages.
+
+        Raises ServiceUnreachableError where the broker cannot be reached. Nothing is lost then: the sweeper publishes
+        what stays queued.
+        """
+        published = 0
+        try:
+            with self._app.producer_or_acquire() as producer:
+                for message in chunks(keys, self.chunk(tier)):
+                    self._app.send_task(tier, kwargs=message.model_dump(), queue=tier, producer=producer, retry=False)
+                    published += 1
+        except (OperationalError, OSError) as error:
+            raise ServiceUnreachableError(
+                "The broker cannot be reached.", "Start Redis, or correct REDIS_URL."
+            ) from error
+        return published
+
+
+def publish_job(database: Database, publisher: Publisher, job_id: int, tiers: Sequence[str]) -> int:
+    """Publish everything of a job that is queued, and return the number of messages. Memory does not grow with it."""
+    published = 0
+    for tier in tiers:
+        after = 0
+        while positions := sweeping.queued_positions(database, job_id, tier, after, _PAGE):
+            published += publisher.publish(tier, ((job_id, position) for position in positions))
+            after = positions[-1]
+    return published

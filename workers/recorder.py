@@ -1,0 +1,138 @@
+"""The recorder: what has finished goes to the ledger every few milliseconds, many items in one transaction."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+from dataclasses import dataclass
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from routing.errors import ServiceUnreachableError
+from storage import records
+from storage.records import Escalated
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from storage.database import Database
+    from storage.records import ItemRecord
+    from workers.publishing import Publisher
+
+log = logging.getLogger(__name__)
+
+GROUP_WAIT_S = 0.01
+"""How long a finished item waits for others to share its transaction."""
+GROUP_SIZE = 500
+HAND_ON_WAIT_S = 0.1
+"""How long an escalated item waits for others to share its message."""
+_RETRY_S = (0.1, 0.5, 1.0, 2.0, 5.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A record on its way to the ledger, and what to call once it is there, or can never be."""
+
+    record: ItemRecord
+    on_settled: Callable[[], None]
+
+
+class Recorder:
+    """Writes records in groups from a thread of its own, and then publishes what was escalated.
+
+    While the ledger cannot be reached, records are kept and tried again: what was paid for is written later, not
+    bought again. A record that the ledger refuses by itself is given up with an error in the log; its lease runs out,
+    and the item is claimed again.
+    """
+
+    def __init__(self, database: Database, publisher: Publisher) -> None:
+        self._database = database
+        self._publisher = publisher
+        self._queue: queue.SimpleQueue[Finished | None] = queue.SimpleQueue()
+        self._closing = threading.Event()
+        self._to_hand_on: dict[str, list[tuple[int, int]]] = {}
+        self._hand_on_at = 0.0
+        self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
+        self._thread.start()
+
+    def put(self, finished: Finished) -> None:
+        """Take a record. Returns at once; safe from any thread."""
+        self._queue.put(finished)
+
+    def close(self) -> None:
+        """Write and publish what is left, then end. What cannot be written within one try is left to the sweeper."""
+        self._closing.set()
+        self._queue.put(None)
+        self._thread.join()
+
+    def _run(self) -> None:
+        open_ = True
+        while open_:
+            group, open_ = self._next_group()
+            if group:
+                self._write(group)
+            self._hand_on(at_once=not open_)
+
+    def _next_group(self) -> tuple[list[Finished], bool]:
+        group: list[Finished] = []
+        deadline = monotonic() + HAND_ON_WAIT_S
+        while len(group) < GROUP_SIZE:
+            try:
+                finished = self._queue.get(timeout=max(0.0, deadline - monotonic()))
+            except queue.Empty:
+                break
+            if finished is None:
+                return group, False
+            if not group:
+                deadline = monotonic() + GROUP_WAIT_S
+            group.append(finished)
+        return group, True
+
+    def _write(self, group: list[Finished]) -> None:
+        waits = iter(_RETRY_S)
+        while True:
+            try:
+                changed = records.write(self._database, [finished.record for finished in group])
+            except ServiceUnreachableError as error:
+                wait_s = next(waits, _RETRY_S[-1])
+                log.warning("%d records wait for the ledger: %s", len(group), error)
+                if self._closing.wait(wait_s):
+                    break
+            except Exception as error:  # noqa: BLE001 - anything the database refuses; one record must not block the rest
+                self._write_apart(group, error)
+                return
+            else:
+                self._settle(group, changed)
+                return
+        for finished in group:
+            finished.on_settled()
+
+    def _write_apart(self, group: list[Finished], error: Exception) -> None:
+        if len(group) > 1:
+            for finished in group:
+                self._write([finished])
+            return
+        record = group[0].record
+        # The message may quote values, so only the kind of error is told.
+        log.error("The ledger refuses job %d item %d: %s", record.job_id, record.position, type(error).__name__)
+        group[0].on_settled()
+
+    def _settle(self, group: list[Finished], changed: frozenset[tuple[int, int]]) -> None:
+        for finished in group:
+            record = finished.record
+            if isinstance(record.next, Escalated) and record.key in changed:
+                if not self._to_hand_on:
+                    self._hand_on_at = monotonic() + HAND_ON_WAIT_S
+                self._to_hand_on.setdefault(record.next.tier, []).append(record.key)
+            finished.on_settled()
+
+    def _hand_on(self, *, at_once: bool) -> None:
+        due = at_once or monotonic() >= self._hand_on_at
+        for tier, keys in list(self._to_hand_on.items()):
+            if due or len(keys) >= self._publisher.chunk(tier):
+                del self._to_hand_on[tier]
+                try:
+                    self._publisher.publish(tier, sorted(keys))
+                except ServiceUnreachableError as error:
+                    log.warning("%d items of %s wait for the sweeper: %s", len(keys), tier, error)

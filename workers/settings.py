@@ -1,0 +1,65 @@
+"""The environment of a process: the one place that reads it, once, when it is asked to."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from routing.errors import UsageError
+
+_SERVER_PREFIX = "CHEAPFIRST_SERVER_"
+
+
+class Settings(BaseSettings):
+    """What the environment says. Empty variables count as absent.
+
+    `home` keeps what the embedded services write: the SQLite ledger, logs, results.
+    `chunk` overrides the deployment's chunk for the queues of this process.
+    `exit_with_parent` ends a worker when the process that started it is gone.
+    """
+
+    model_config = SettingsConfigDict(frozen=True, env_ignore_empty=True, extra="ignore")
+
+    ledger: SecretStr | None = Field(default=None, validation_alias="DATABASE_URL")
+    redis_url: SecretStr | None = Field(default=None, validation_alias="REDIS_URL")
+    deployment: Path | None = Field(default=None, validation_alias="CHEAPFIRST_DEPLOYMENT")
+    home: Path = Field(default=Path(".cheapfirst"), validation_alias="CHEAPFIRST_HOME")
+    chunk: int | None = Field(default=None, ge=1, le=1000, validation_alias="CHEAPFIRST_CHUNK")
+    exit_with_parent: bool = Field(default=False, validation_alias="CHEAPFIRST_EXIT_WITH_PARENT")
+
+    @property
+    def database_url(self) -> str:
+        """The ledger's address: SQLite under `home` unless DATABASE_URL names another."""
+        if self.ledger is not None:
+            return self.ledger.get_secret_value()
+        return f"sqlite:///{self.home / 'ledger.db'}"
+
+    @property
+    def server_urls(self) -> dict[str, str]:
+        """The addresses of loopback model servers that run already, by the deployment's name in lower case."""
+        return {
+            name.removeprefix(_SERVER_PREFIX).lower(): value
+            for name, value in os.environ.items()  # noqa: TID251 - this is settings.py
+            if name.startswith(_SERVER_PREFIX) and value
+        }
+
+    def key(self, variable: str) -> SecretStr | None:
+        """Return the secret in a variable that a deployment file names, None where it is unset or empty."""
+        value = os.environ.get(variable)  # noqa: TID251 - this is settings.py
+        return SecretStr(value) if value else None
+
+    def environment(self) -> dict[str, str]:
+        """Return the whole environment, for child processes of ours."""
+        return dict(os.environ)  # noqa: TID251 - this is settings.py
+
+
+def read_settings() -> Settings:
+    """Read the environment. Raises UsageError naming each variable that does not make sense."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        wrong = "; ".join(f"{'.'.join(map(str, part['loc']))}: {part['msg']}" for part in error.errors())
+        raise UsageError(f"The environment is wrong: {wrong}.", "Correct these variables.") from None

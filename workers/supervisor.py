@@ -1,0 +1,200 @@
+"""The supervisor: keeps worker processes running, and replaces those that end or stand still.
+
+A worker process may exit or stop consuming when its broker goes away; what it held is safe in the ledger, but somebody
+has to start the next one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from dataclasses import dataclass
+from time import monotonic
+from typing import IO, TYPE_CHECKING, Self
+
+from routing.errors import CheapfirstError
+from storage import workers
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+    from types import TracebackType
+
+    from storage.database import Database
+    from workers.broker import Broker
+
+log = logging.getLogger(__name__)
+
+CHECK_S = 1.0
+STALL_S = 45.0
+"""How long a worker may neither claim nor settle anything while its queue holds messages."""
+START_S = 30.0
+"""How long a new process may take before its first heartbeat is missed."""
+GRACE_S = 90.0
+"""How long calls in flight may take to finish when workers are stopped."""
+KILL_AFTER_STALL_S = 10.0
+_RESTART_DELAYS_S = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
+_LIVED_LONG_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerCommand:
+    """A worker process to keep running. `concurrency` and `chunk` override the deployment's."""
+
+    queues: tuple[str, ...]
+    concurrency: int | None = None
+    chunk: int | None = None
+
+    def argv(self, name: str) -> list[str]:
+        """Return the command line of the process."""
+        command = [sys.executable, "-m", "celery", "-A", "workers.app", "worker", "-Q", ",".join(self.queues)]
+        command += ["-n", name, "-E", "--loglevel", "INFO", "--without-gossip", "--without-mingle"]
+        return command if self.concurrency is None else [*command, "-c", str(self.concurrency)]
+
+
+class _Process:
+    """One process slot: the process that runs in it now, and when the next one may be started."""
+
+    def __init__(self, command: WorkerCommand, index: int) -> None:
+        self.command = command
+        self.name = f"{'-'.join(command.queues)}-{os.getpid()}-{index}@{socket.gethostname()}"
+        self.child: subprocess.Popen[bytes] | None = None
+        self.started = 0.0
+        self.failures = 0
+        self.start_at = 0.0
+        self.kill_at: float | None = None
+
+    def pause_before_restart(self) -> None:
+        if monotonic() - self.started > _LIVED_LONG_S:
+            self.failures = 0
+        delay = _RESTART_DELAYS_S[min(self.failures, len(_RESTART_DELAYS_S) - 1)]
+        self.failures += 1
+        self.start_at = monotonic() + delay
+
+
+class Supervisor:
+    """A context in which worker processes run. `environment` is theirs; each logs to a file of its own."""
+
+    def __init__(
+        self,
+        commands: Sequence[WorkerCommand],
+        *,
+        environment: Mapping[str, str],
+        database: Database,
+        broker: Broker,
+        log_directory: Path,
+        stall_s: float = STALL_S,
+    ) -> None:
+        self._processes = [_Process(command, index) for index, command in enumerate(commands, 1)]
+        self._environment = dict(environment)
+        self._database = database
+        self._broker = broker
+        self._log_directory = log_directory
+        self._stall_s = stall_s
+        self._closing = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="supervisor", daemon=True)
+        self.restarts = 0
+
+    @property
+    def pids(self) -> list[int]:
+        """The process ids of the workers that run now."""
+        return [process.child.pid for process in self._processes if process.child is not None]
+
+    def __enter__(self) -> Self:
+        self._log_directory.mkdir(parents=True, exist_ok=True)
+        for process in self._processes:
+            self._start(process)
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._closing.set()
+        self._thread.join()
+        children = [process.child for process in self._processes if process.child is not None]
+        for child in children:
+            _signal(child, signal.SIGTERM)
+        deadline = monotonic() + GRACE_S
+        for child in children:
+            try:
+                child.wait(max(0.1, deadline - monotonic()))
+            except subprocess.TimeoutExpired:
+                _signal(child, signal.SIGKILL)
+                child.wait()
+
+    def _start(self, process: _Process) -> None:
+        environment = self._environment | {"CHEAPFIRST_EXIT_WITH_PARENT": "1"}
+        if process.command.chunk is not None:
+            environment["CHEAPFIRST_CHUNK"] = str(process.command.chunk)
+        with self._log(process) as log_file:
+            # A group of its own, so that Ctrl-C in a terminal reaches us alone and we stop it in order.
+            process.child = subprocess.Popen(  # noqa: S603 - our own command line
+                process.command.argv(process.name),
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log_file,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        process.started = monotonic()
+        process.kill_at = None
+
+    def _log(self, process: _Process) -> IO[bytes]:
+        return (self._log_directory / f"worker-{'-'.join(process.command.queues)}.log").open("ab")
+
+    def _run(self) -> None:
+        while not self._closing.wait(CHECK_S):
+            for process in self._processes:
+                self._look_after(process)
+            self._replace_stalled()
+
+    def _look_after(self, process: _Process) -> None:
+        if process.child is None:
+            if monotonic() >= process.start_at:
+                self.restarts += 1
+                self._start(process)
+        elif process.child.poll() is not None:
+            log.warning("Worker %s ended with status %s", process.name, process.child.returncode)
+            process.child = None
+            process.pause_before_restart()
+        elif process.kill_at is not None and monotonic() >= process.kill_at:
+            _signal(process.child, signal.SIGKILL)
+
+    def _replace_stalled(self) -> None:
+        try:
+            reports = {(report.name, report.queue): report for report in workers.running(self._database)}
+            waiting = {
+                queue: self._broker.queue_length(queue) > 0
+                for process in self._processes
+                for queue in process.command.queues
+            }
+        except CheapfirstError:
+            return  # without ledger or broker nobody can make progress; replacing workers would not help
+        for process in self._processes:
+            if process.child is None or process.kill_at is not None or monotonic() - process.started < START_S:
+                continue
+            if any(
+                waiting[queue] and _stalled(reports.get((process.name, queue)), self._stall_s)
+                for queue in process.command.queues
+            ):
+                log.warning("Worker %s stands still and is replaced", process.name)
+                process.kill_at = monotonic() + KILL_AFTER_STALL_S
+                _signal(process.child, signal.SIGTERM)
+
+
+def _stalled(report: workers.WorkerReport | None, stall_s: float) -> bool:
+    if report is None:
+        return True  # not heard of for longer than a heartbeat may be missed
+    return report.in_flight == 0 and not report.blocked and report.idle_ms > stall_s * 1000
+
+
+def _signal(child: subprocess.Popen[bytes], number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        child.send_signal(number)

@@ -1,0 +1,73 @@
+"""The sweeper: what dead workers held comes back, and what the ledger says is queued gets its message.
+
+One process sweeps at a time; any may be it. Messages may be lost at any moment (a killed Redis, a killed worker), so
+nothing but the ledger decides what is left to do.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from typing import TYPE_CHECKING
+
+from routing.errors import CheapfirstError
+from storage import roles, sweeping
+
+if TYPE_CHECKING:
+    from storage.database import Database
+    from workers.broker import Broker
+    from workers.publishing import Publisher
+
+log = logging.getLogger(__name__)
+
+SWEEP_S = 2.0
+ROLE_LEASE_MS = 10_000
+IDLE_MS = 2_000
+"""How long an item must have been due before its message is taken for lost."""
+PUBLISH_AT_ONCE = 10_000
+"""Items published in one sweep of a tier; the next sweep goes on once these are consumed."""
+
+
+class Sweeper:
+    """Sweeps every two seconds from a thread of its own, until it is closed."""
+
+    def __init__(self, database: Database, broker: Broker, publisher: Publisher, name: str) -> None:
+        self._database = database
+        self._broker = broker
+        self._publisher = publisher
+        self._name = name
+        self._closing = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="sweeper", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop sweeping; another process takes over within seconds."""
+        self._closing.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._closing.wait(SWEEP_S):
+            try:
+                if roles.hold(self._database, "sweeper", self._name, ROLE_LEASE_MS):
+                    sweep(self._database, self._broker, self._publisher)
+            except Exception as error:  # noqa: BLE001 - whatever it is, the next sweep may succeed
+                log.warning("Sweep failed: %s", error if isinstance(error, CheapfirstError) else type(error).__name__)
+
+
+def sweep(database: Database, broker: Broker, publisher: Publisher) -> int:
+    """Release expired leases, publish what waits without a message, and return the number of messages.
+
+    A tier is left alone while its queue holds messages, so that a long backlog is never published twice; behind a
+    drained queue, what is published once more is at most what workers fetched and have not claimed yet.
+    """
+    released = sweeping.release_expired(database)
+    if released.requeued or released.quarantined:
+        log.info("Leases ran out: %d items requeued, %d quarantined", released.requeued, released.quarantined)
+    published = 0
+    for tier in sorted(sweeping.waiting_tiers(database)):
+        if broker.queue_length(tier) == 0:
+            keys = sweeping.claimable(database, tier, IDLE_MS, PUBLISH_AT_ONCE)
+            if keys:
+                log.info("Publishing %d items of %s that wait without a message", len(keys), tier)
+                published += publisher.publish(tier, keys)
+    return published
