@@ -1,0 +1,91 @@
+"""Where a value stands in an output: `total`, `seller.name`, `lines[2].amount`; `lines[*].amount` means all of them."""
+
+from __future__ import annotations
+
+import re
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from routing.json_value import JsonValue
+
+EACH = "[*]"  # no name holds a bracket
+ANY_KEY = "*"  # the name of what stands under keys the schema does not list
+
+_STEP = re.compile(r"\.?(?P<name>[^.\[\]]+)|\[(?P<index>\d{1,9}|\*)\]")
+
+
+def parse_path(path: str) -> tuple[str | int, ...]:
+    """Return the steps of a path: names, indexes and EACH. Raises ValueError where it is no path."""
+    steps: list[str | int] = []
+    position = 0
+    while position < len(path):
+        match = _STEP.match(path, position)
+        if match is None or (match.group().startswith(".") == (position == 0) and match["name"] is not None):
+            raise ValueError(f"`{path}` is not a field path such as `total`, `seller.name` or `lines[*].amount`")
+        name, index = match["name"], match["index"]
+        steps.append(name if name is not None else EACH if index == "*" else int(index))
+        position = match.end()
+    if not steps or not isinstance(steps[0], str) or steps[0] == EACH:
+        raise ValueError(f"`{path}` does not begin with a field's name")
+    return tuple(steps)
+
+
+def format_path(steps: Iterable[str | int]) -> str:
+    """Write steps as a path, the way failures name fields."""
+    path = ""
+    for step in steps:
+        if isinstance(step, int):
+            path += f"[{step}]"
+        elif step == EACH:
+            path += EACH
+        else:
+            path += f".{step}" if path else step
+    return path
+
+
+def select(output: JsonValue, steps: Sequence[str | int]) -> Iterator[tuple[str, JsonValue]]:
+    """Find each value a path means, with its own path (`lines[0].amount`); a missing value is null.
+
+    EACH over null, or over what is no list, means no values.
+    """
+    yield from _select(output, tuple(steps), ())
+
+
+def _select(
+    value: JsonValue, steps: tuple[str | int, ...], taken: tuple[str | int, ...]
+) -> Iterator[tuple[str, JsonValue]]:
+    if not steps:
+        yield format_path(taken), value
+    elif steps[0] == EACH:
+        for index, element in enumerate(value if isinstance(value, list) else ()):
+            yield from _select(element, steps[1:], (*taken, index))
+    else:
+        yield from _select(take(value, steps[0]), steps[1:], (*taken, steps[0]))
+
+
+def take(value: JsonValue, step: str | int) -> JsonValue:
+    """Return one member or element of a value, None where it has none of that name or index."""
+    if isinstance(step, str):
+        return value.get(step) if isinstance(value, dict) else None
+    return value[step] if isinstance(value, list) and step < len(value) else None
+
+
+def check_path(path: str, fields: frozenset[str]) -> str | None:
+    """Return what is wrong with a path over a schema's `field_names`, None where it is one of them."""
+    try:
+        steps = parse_path(path)
+    except ValueError as error:
+        return str(error)
+    known = format_path(EACH if isinstance(step, int) else step for step in steps)
+    if known in fields or any(_covers(name, known) for name in fields if name.endswith(ANY_KEY)):
+        return None
+    nearest = get_close_matches(known, fields, n=1)
+    return f"the schema has no field `{path}`{f'; did you mean `{nearest[0]}`?' if nearest else ''}"
+
+
+def _covers(open_name: str, path: str) -> bool:
+    """Whether a path goes below an object whose keys the schema leaves open (`labels.*`)."""
+    return path.startswith(open_name.removesuffix(ANY_KEY))

@@ -1,0 +1,129 @@
+"""An output's schema written as a pydantic model."""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+from typing import TYPE_CHECKING, get_args
+
+import orjson
+from pydantic import BaseModel, ValidationError
+from pydantic_core.core_schema import ErrorType
+
+from routing.field_path import format_path, take
+from routing.output_schema import MAX_FAILURES, SchemaResult
+from routing.pydantic_module import load_model
+from routing.strict_json import MAX_INTEGER, UnstorableJsonError, check_storable
+from routing.verdict import CheckName, Failure
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pydantic_core import ErrorDetails
+
+    from routing.json_value import JsonObject, JsonValue
+
+# pydantic's own messages are templates; these, and those of validators the user wrote, may say what they were given.
+_MESSAGES_WITH_INPUT = frozenset({"value_error", "assertion_error", "union_tag_invalid", "uuid_parsing"})
+_TEMPLATE_MESSAGES = frozenset(get_args(ErrorType)) - _MESSAGES_WITH_INPUT
+
+
+class PydanticOutputSchema:
+    """A pydantic model, in pydantic's strict mode for JSON: `"1"` and `true` are no numbers, an ISO date is a date.
+
+    What comes out is the model's own JSON form: aliases, defaults and normalising validators applied, decimals as
+    numbers.
+    """
+
+    def __init__(self, source: str, class_name: str, json_schema: JsonObject, file: str) -> None:
+        """Run the model's file. Raises InvalidFileError."""
+        self._model = load_model(source, class_name, file)
+        self._json_schema = json_schema
+        self._has_decimals = "decimal" in source.casefold()
+
+    @property
+    def json_schema(self) -> JsonObject:
+        """The schema as a JSON Schema document."""
+        return self._json_schema
+
+    def validate(self, value: JsonObject) -> SchemaResult:
+        """Check a parsed answer and return it in the model's JSON form."""
+        try:
+            model = self._model.model_validate_json(orjson.dumps(value), strict=True)
+            output = self._dump(model)
+            check_storable(output)
+        except ValidationError as error:
+            details = error.errors(include_url=False, include_context=False)
+            return SchemaResult(None, tuple(_failure(detail, value) for detail in details[:MAX_FAILURES]))
+        except UnstorableJsonError as error:
+            return _refused(f"the schema's own code made a value that cannot be kept: {error}")
+        except Exception as error:  # noqa: BLE001  the user's validators may raise anything
+            return _refused(f"the schema's own code raised {type(error).__name__}")
+        return SchemaResult(output)
+
+    def _dump(self, model: BaseModel) -> JsonObject:
+        dumped: dict[str, JsonValue] = model.model_dump(mode="json", by_alias=True, warnings=False)
+        if self._has_decimals:
+            python = model.model_dump(by_alias=True, warnings=False)
+            return {name: _with_numbers(inner, python[name]) for name, inner in dumped.items()}
+        return dumped
+
+
+def _refused(reason: str) -> SchemaResult:
+    return SchemaResult(None, (Failure(CheckName.SCHEMA, "", reason),))
+
+
+def _with_numbers(dumped: JsonValue, python: object) -> JsonValue:
+    """Put numbers where pydantic's JSON form has decimals as text, so that rules can count with them."""
+    if isinstance(python, Decimal) and isinstance(dumped, str):
+        return _number(python)
+    if isinstance(dumped, dict) and isinstance(python, dict) and len(dumped) == len(python):
+        return {key: _with_numbers(dumped[key], inner) for key, inner in zip(dumped, python.values(), strict=True)}
+    if isinstance(dumped, list) and isinstance(python, list | tuple):
+        return [_with_numbers(*pair) for pair in zip(dumped, python, strict=True)]
+    return dumped
+
+
+def _number(value: Decimal) -> JsonValue:
+    whole = value == value.to_integral_value() and value.as_tuple().exponent == 0
+    return int(value) if whole and abs(value) <= MAX_INTEGER else float(value)
+
+
+def _failure(detail: ErrorDetails, value: JsonObject) -> Failure:
+    message = detail["msg"]
+    if detail["type"] not in _TEMPLATE_MESSAGES and _quotes(message, detail["input"]):
+        message = "a validator of the schema refused it"
+    return Failure(CheckName.SCHEMA, _field(detail, value), message)
+
+
+def _field(detail: ErrorDetails, value: JsonValue) -> str:
+    """Name the error's place in the answer; pydantic's own also names branches of unions, which are no fields."""
+    steps: list[str | int] = []
+    for step in detail["loc"]:
+        is_missing_key = detail["type"] == "missing" and step == detail["loc"][-1]
+        if is_missing_key or _has(value, step):
+            steps.append(step)
+            value = take(value, step)
+    return format_path(steps)
+
+
+def _has(value: JsonValue, step: str | int) -> bool:
+    if isinstance(step, int):
+        return isinstance(value, list) and step < len(value)
+    return isinstance(value, dict) and step in value
+
+
+def _quotes(message: str, given: object) -> bool:
+    """Whether a message holds a value as a word of its own; keys are the schema's words rather than the document's."""
+    return any(re.search(rf"(?<!\w){re.escape(leaf)}(?!\w)", message) for leaf in _leaves(given))
+
+
+def _leaves(given: object) -> Iterator[str]:
+    if isinstance(given, dict):
+        for inner in given.values():
+            yield from _leaves(inner)
+    elif isinstance(given, list | tuple):
+        for inner in given:
+            yield from _leaves(inner)
+    elif given not in ("", None):
+        yield str(given)
