@@ -1,0 +1,57 @@
+"""The labels of documents that cannot carry their own, such as the files of a folder."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from producer.documents.formats.jsonl import read_rows
+from producer.documents.limits import IntakeLimits
+from producer.documents.opening import open_regular
+from producer.documents.refusal import RefusedInputError
+from producer.documents.row import BadRow, Row
+from producer.documents.sources import shown
+from producer.documents.storable import id_problem, value_problem
+from routing.errors import InvalidFileError, Problem
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from routing.json_value import JsonObject
+
+_MOST_PROBLEMS = 100
+
+
+def read_labels(path: Path) -> dict[str, JsonObject]:
+    """Return the expected output of each custom_id from JSONL lines `{custom_id, expected}`. All of it is in memory.
+
+    Raises InvalidFileError with the first 100 mistakes: a broken line, a missing key, an id told twice.
+    """
+    labels: dict[str, JsonObject] = {}
+    problems: list[Problem] = []
+    file_name = shown(path)
+    try:
+        with open_regular(path, follow_link=True) as file:
+            for row in read_rows(file, IntakeLimits()):
+                problem = row.reason if isinstance(row, BadRow) else _take(row, labels)
+                if problem:
+                    problems.append(Problem(file_name, row.line or 0, 1, problem))
+                if len(problems) == _MOST_PROBLEMS:
+                    break
+    except RefusedInputError as refused:
+        problems.append(Problem(file_name, 0, 0, refused.reason))
+    if problems:
+        raise InvalidFileError(problems)
+    return labels
+
+
+def _take(row: Row, labels: dict[str, JsonObject]) -> str | None:
+    """Add one line's label, and return what is wrong with it."""
+    value = row.value if isinstance(row.value, dict) else {}
+    custom_id, expected = value.get("custom_id"), value.get("expected")
+    if not isinstance(custom_id, str) or not isinstance(expected, dict):
+        return "it is not an object with a string `custom_id` and an object `expected`"
+    problem = id_problem(custom_id) or value_problem(expected)
+    if custom_id in labels:
+        problem = f"the custom_id {custom_id!r} has a label above"
+    labels[custom_id] = expected
+    return problem
