@@ -64,7 +64,7 @@ def flower_command(
     chosen = password or secrets.token_urlsafe(18)
     return FlowerCommand(
         argv=_argv(address, port),
-        environment={"CELERY_BROKER_URL": broker_url, "FLOWER_BASIC_AUTH": f"{USER}:{chosen}"},
+        environment={"REDIS_URL": broker_url, "FLOWER_BASIC_AUTH": f"{USER}:{chosen}"},
         url=f"http://{f'[{address}]' if ':' in address else address}:{port}/",
         user=USER,
         password=chosen,

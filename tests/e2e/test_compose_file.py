@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -145,3 +146,21 @@ def test_image_is_made_of_pinned_parts() -> None:
     assert len(installations) == 4
     assert all("--require-hashes" in line or "--no-deps dist/" in line for line in installations)
     assert (ROOT / ".dockerignore").read_text().splitlines()[1] == "*"
+
+
+def documented_commands() -> list[list[str]]:
+    """Return every docker compose command of docs/production.md, as words."""
+    text = (ROOT / "docs/production.md").read_text()
+    return [shlex.split(line.split(">")[0]) for line in re.findall(r"docker compose [^`\n]+", text)]
+
+
+@pytest.mark.parametrize("words", documented_commands(), ids=" ".join)
+def test_documented_commands_name_services_that_exist(words: list[str]) -> None:
+    """Each documented command is one of compose's, on services and profiles of the file."""
+    profile = words.index("--profile") + 1 if "--profile" in words else None
+    if profile:
+        assert words[profile] in {name for service in SERVICES.values() for name in service.get("profiles", [])}
+    verb = next(word for word in words[profile + 1 if profile else 2 :] if not word.startswith("-"))
+    assert verb in {"up", "run", "exec", "stop", "build"}
+    named = [word.partition("=")[0] for word in words[words.index(verb) + 1 :] if not word.startswith("-")]
+    assert set(named[:1] if verb in {"run", "exec"} else named) <= set(SERVICES)
