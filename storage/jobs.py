@@ -251,21 +251,18 @@ def _move(
     return moved.rowcount == 1
 
 
-def resume(database: Database, job_id: int, budget: NanoUsd | None = None) -> bool:
-    """Let a paused, stopped or cancelled job run on, with a new budget where one is given."""
-    values: dict[str, object] = {"state": JobState.RUNNING, "stop_reason": None, "stop_detail": ""}
-    if budget is not None:
-        values["budget_nano_usd"] = budget
-    with database.write() as connection:
-        moved = connection.execute(
-            update(Job)
-            .where(
-                col(Job.id) == job_id,
-                col(Job.state).in_({JobState.PAUSED, JobState.STOPPED, JobState.CANCELLED}),
-            )
-            .values(**values)
-        )
-    return moved.rowcount == 1
+def resume(database: Database, job_id: int) -> bool:
+    """Let a paused, stopped or cancelled job run on. Return False where it was none of these."""
+    return _move(database, job_id, JobState.RUNNING, {JobState.PAUSED, JobState.STOPPED, JobState.CANCELLED})
+
+
+def set_budget(database: Database, job_id: int, budget: NanoUsd | None, item_budget: NanoUsd | None) -> None:
+    """Replace what a job and one item of it may cost, where an amount is given. It does not resume a stopped job."""
+    values = {"budget_nano_usd": budget, "item_budget_nano_usd": item_budget}
+    given = {name: amount for name, amount in values.items() if amount is not None}
+    if given:
+        with database.write() as connection:
+            connection.execute(update(Job).where(col(Job.id) == job_id).values(**given))
 
 
 def requeue_failed(database: Database, job_id: int) -> int:
