@@ -162,7 +162,7 @@ def open_job(database: Database, job_id: int, tiers: Sequence[str]) -> bool:
         if job.state != JobState.SUBMITTING:
             return False
         by_tier = select(col(Item.tier), func.count()).where(col(Item.job_id) == job_id).group_by(col(Item.tier))
-        counts = {tier: count for tier, count in connection.execute(by_tier).tuples()}  # noqa: C416 - typed pairs
+        counts = {tier: count for tier, count in connection.execute(by_tier)}  # noqa: C416 - typed pairs
         if sum(counts.values()) != job.items_total:
             raise UsageError(
                 f"Job {job_id} holds {sum(counts.values())} of its {job.items_total} items.", "Submit it again."

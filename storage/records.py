@@ -161,7 +161,7 @@ def _held(connection: Connection, records: Sequence[ItemRecord]) -> dict[tuple[i
         .where(tuple_(col(Item.job_id), col(Item.position)).in_(sorted(tokens)))
         .order_by(col(Item.job_id), col(Item.position))
         .with_for_update()
-    ).tuples()
+    )
     return {(job, position): reserved for job, position, token, reserved in rows if token == tokens[job, position]}
 
 

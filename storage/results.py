@@ -143,7 +143,7 @@ def judgements(database: Database, job_id: int, positions: list[int]) -> dict[in
         .order_by(col(Attempt.started_ms), col(Attempt.uid))
     )
     with database.read() as connection:
-        for position, tier, model, outcome, failures in connection.execute(query).tuples():
+        for position, tier, model, outcome, failures in connection.execute(query):
             judgement = Judgement(tier, model, outcome == AttemptOutcome.ACCEPTED, failures)
             found.setdefault(position, []).append(judgement)
     return found

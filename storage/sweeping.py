@@ -139,7 +139,7 @@ def claimable(database: Database, tier: str, idle_ms: int, limit: int) -> list[t
             .order_by(col(Item.job_id), col(Item.position))
             .limit(limit)
         )
-        return [(job_id, position) for job_id, position in rows.tuples()]
+        return [(job_id, position) for job_id, position in rows]
 
 
 def queued_positions(database: Database, job_id: int, tier: str, after: int, limit: int) -> list[int]:

@@ -102,5 +102,5 @@ def settings(database: Database) -> dict[str, Setting]:
     with database.read() as connection:
         rows = connection.execute(
             select(col(QueueSetting.queue), col(QueueSetting.concurrency), col(QueueSetting.revision))
-        ).tuples()
+        )
         return {queue: Setting(concurrency, revision) for queue, concurrency, revision in rows}

@@ -1,0 +1,75 @@
+"""Fixtures every folder of tests may use."""
+
+from __future__ import annotations
+
+import uuid
+from typing import TYPE_CHECKING
+
+import pytest
+from sqlalchemy import create_engine, text
+
+from storage import migrate
+from storage.database import Database
+from tests.support.postgres_server import PostgresServer, find_binaries
+from tests.support.services import missing
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let no test reach beyond loopback."""
+    config.addinivalue_line("markers", "allow_hosts: see pytest-socket")
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """A PostgreSQL server of this test session's own."""
+    binaries = find_binaries()
+    if binaries is None:
+        missing("PostgreSQL", "apt-get install postgresql")
+    with PostgresServer(binaries) as server:
+        yield server
+
+
+@pytest.fixture
+def postgres_url(postgres_server: PostgresServer) -> Iterator[str]:
+    """The address of an empty PostgreSQL database."""
+    name = f"test_{uuid.uuid4().hex}"
+    admin = create_engine(
+        postgres_server.url("postgres").replace("postgresql://", "postgresql+psycopg://"), isolation_level="AUTOCOMMIT"
+    )
+    with admin.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {name}"))
+    yield postgres_server.url(name)
+    with admin.connect() as connection:
+        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+    admin.dispose()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def ledger_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The address of an empty database, once of each kind."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'ledger.db'}"
+    url: str = request.getfixturevalue("postgres_url")
+    return url
+
+
+@pytest.fixture
+def ledger(ledger_url: str) -> Iterator[Database]:
+    """A migrated ledger, once of each kind."""
+    database = Database(ledger_url)
+    migrate.upgrade(database)
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def sqlite_ledger(tmp_path: Path) -> Iterator[Database]:
+    """A migrated ledger in a file."""
+    database = Database(f"sqlite:///{tmp_path / 'ledger.db'}")
+    migrate.upgrade(database)
+    yield database
+    database.close()

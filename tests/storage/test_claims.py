@@ -1,0 +1,114 @@
+"""One worker at a time has an item, for as long as its lease lives."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+from routing.money import NanoUsd
+from storage import claims, jobs, records, sweeping
+from storage.database import Database
+from storage.records import Accepted, ItemRecord, Released
+from storage.states import JobState, StopReason
+from tests.support.ledgers import attempt, claim, running_job
+
+
+def test_an_item_is_claimed_once(ledger: Database) -> None:
+    """A message that is delivered twice costs nothing."""
+    job = running_job(ledger, 3)
+    first = claim(ledger, job.id, [1, 2])
+    second = claim(ledger, job.id, [1, 2, 3], token="other")
+    assert first is not None
+    assert [item.custom_id for item in first.items] == ["item-1", "item-2"]
+    assert first.items[0].text == "text 1"
+    assert second is not None
+    assert [item.position for item in second.items] == [3]
+
+
+def test_only_the_tier_an_item_waits_in_claims_it(ledger: Database) -> None:
+    """A message on the wrong queue is skipped."""
+    assert claim(ledger, running_job(ledger, 1).id, [1], tier="expensive") is None
+
+
+def test_a_lease_that_ran_out_can_be_claimed(ledger: Database) -> None:
+    """A dead worker's items are free once their lease is over, by the database's clock."""
+    job = running_job(ledger, 1)
+    claim(ledger, job.id, [1], lease_ms=-1)
+    assert claim(ledger, job.id, [1], token="other") is not None
+
+
+def test_an_extended_lease_holds(ledger: Database) -> None:
+    """A worker that lives keeps what it has."""
+    job = running_job(ledger, 1)
+    claim(ledger, job.id, [1], lease_ms=-1)
+    claims.extend(ledger, ["token"], 60_000)
+    assert claim(ledger, job.id, [1], token="other") is None
+
+
+def test_a_released_item_rests(ledger: Database) -> None:
+    """An item whose provider had trouble is not due before its delay is over."""
+    job = running_job(ledger, 2)
+    claim(ledger, job.id, [1, 2])
+    records.write(
+        ledger,
+        [
+            ItemRecord(job.id, 1, "cheap", "token", Released(60_000, clean=True), (attempt(),)),
+            ItemRecord(job.id, 2, "cheap", "token", Released(0, clean=True), (attempt(),)),
+        ],
+    )
+    again = claim(ledger, job.id, [1, 2], token="other")
+    assert again is not None
+    assert [item.position for item in again.items] == [2]
+
+
+def test_many_workers_share_out_items_without_overlap(ledger: Database) -> None:
+    """Eight workers that claim the same message at once each get their own items or none."""
+    job = running_job(ledger, 40)
+    ready = threading.Barrier(8)
+
+    def work(number: int) -> list[int]:
+        ready.wait()
+        got = claim(ledger, job.id, list(range(1, 41)), token=f"worker-{number}")
+        return [] if got is None else [item.position for item in got.items]
+
+    with ThreadPoolExecutor(8) as pool:
+        claimed = sorted(position for positions in pool.map(work, range(8)) for position in positions)
+    assert claimed == sorted(set(claimed))
+    rest = claim(ledger, job.id, list(range(1, 41)), token="last")
+    claimed += [] if rest is None else [item.position for item in rest.items]
+    assert sorted(claimed) == list(range(1, 41))
+
+
+def test_a_budget_is_reserved_before_calls_and_settled_after(ledger: Database) -> None:
+    """What is in flight counts against the budget at its upper bound, what is finished at its cost."""
+    job = running_job(ledger, 5, budget=100)
+    first = claim(ledger, job.id, [1, 2, 3], bound=40)
+    assert first is not None
+    assert [item.position for item in first.items] == [1, 2]
+    assert claim(ledger, job.id, [3], bound=40) is None
+    assert jobs.find(ledger, job.name).state == JobState.RUNNING
+    records.write(ledger, [ItemRecord(job.id, 1, "cheap", "token", Accepted("{}"), (attempt(cost=10),))])
+    settled = jobs.find(ledger, job.name)
+    assert (settled.cost_nano_usd, settled.reserved_nano_usd) == (10, 40)
+    assert claim(ledger, job.id, [3], bound=40) is not None
+
+
+def test_a_job_that_cannot_pay_for_another_call_stops(ledger: Database) -> None:
+    """Once nothing is in flight and the budget covers no call, the job says why it ends."""
+    job = running_job(ledger, 2, budget=50)
+    claim(ledger, job.id, [1], bound=40)
+    records.write(ledger, [ItemRecord(job.id, 1, "cheap", "token", Accepted("{}"), (attempt(cost=40),))])
+    assert claim(ledger, job.id, [2], bound=40) is None
+    stopped = jobs.find(ledger, job.name)
+    assert (stopped.state, stopped.stop_reason) == (JobState.STOPPED, StopReason.BUDGET)
+    jobs.set_budget(ledger, job.id, NanoUsd(100), None)
+    jobs.resume(ledger, job.id)
+    assert claim(ledger, job.id, [2], bound=40) is not None
+
+
+def test_a_lease_that_runs_out_gives_its_reserve_back(ledger: Database) -> None:
+    """A killed worker does not keep the budget."""
+    job = running_job(ledger, 1, budget=50)
+    claim(ledger, job.id, [1], bound=40, lease_ms=-1)
+    sweeping.release_expired(ledger)
+    assert jobs.find(ledger, job.name).reserved_nano_usd == 0

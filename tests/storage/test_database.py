@@ -1,0 +1,44 @@
+"""The ledger's address, and what happens when nothing answers there."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+
+from routing.errors import ServiceUnreachableError, UsageError
+from storage import jobs
+from storage.database import Database
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.mark.parametrize("url", ["", "nonsense", "mysql://host/db"])
+def test_an_address_that_names_no_ledger_is_refused(url: str) -> None:
+    """The two kinds of address are told."""
+    with pytest.raises(UsageError, match="postgresql://"):
+        Database(url)
+
+
+def test_a_server_that_is_not_there_is_told_without_its_password() -> None:
+    """Nobody's password is printed because a server is down."""
+    database = Database("postgresql://me:secret@127.0.0.1:1/ledger")
+    with pytest.raises(ServiceUnreachableError, match="cannot be reached") as caught:
+        jobs.listing(database)
+    assert "secret" not in str(caught.value)
+
+
+def test_a_file_that_cannot_be_opened_is_told(tmp_path: Path) -> None:
+    """A folder that does not exist is an outage with a remedy, not a traceback."""
+    with pytest.raises(ServiceUnreachableError, match="DATABASE_URL"):
+        jobs.listing(Database(f"sqlite:///{tmp_path / 'nowhere' / 'ledger.db'}"))
+
+
+def test_an_error_never_quotes_a_document(ledger: Database) -> None:
+    """Parameters hold document text, so they are hidden from every error."""
+    with pytest.raises(DBAPIError) as caught, ledger.write() as connection:
+        connection.execute(text("INSERT INTO nowhere VALUES (:document)"), {"document": "a secret document"})
+    assert "a secret document" not in str(caught.value)

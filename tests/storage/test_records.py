@@ -1,0 +1,103 @@
+"""What came of items is written all or none, once, and only by whoever still has them."""
+
+from __future__ import annotations
+
+from storage import jobs, progress, records, results
+from storage.database import Database
+from storage.records import Accepted, Escalated, Failed, ItemRecord, Released
+from storage.states import AttemptOutcome, FailReason, ItemState, JobState
+from tests.support.ledgers import attempt, claim, running_job
+
+
+def _accepted(job_id: int, position: int, token: str = "token", cost: int = 7) -> ItemRecord:
+    return ItemRecord(
+        job_id, position, "cheap", token, Accepted('{"total":1}'), (attempt(cost=cost),), 12, baseline_nano_usd=90
+    )
+
+
+def test_an_accepted_item_is_done_with_its_output(ledger: Database) -> None:
+    """The item, its attempt, the tallies and the bill change together."""
+    job = running_job(ledger, 2)
+    claim(ledger, job.id, [1])
+    assert records.write(ledger, [_accepted(job.id, 1)]) == {(job.id, 1)}
+    trail = results.trail(ledger, job.id, "item-1")
+    assert (trail.item.state, trail.item.output, trail.item.latency_ms) == (ItemState.DONE, '{"total":1}', 12)
+    assert [call.cost_nano_usd for call in trail.attempts] == [7]
+    stands = progress.read(ledger, job.name)
+    assert (stands.job.items_done, stands.job.cost_nano_usd, stands.job.baseline_nano_usd) == (1, 7, 90)
+    assert (stands.tiers[0].queued, stands.tiers[0].accepted, stands.tiers[0].attempts) == (1, 1, 1)
+
+
+def test_writing_twice_changes_nothing(ledger: Database) -> None:
+    """A commit of unknown outcome can be repeated: nothing is counted or paid twice."""
+    job = running_job(ledger, 2)
+    claim(ledger, job.id, [1])
+    record = _accepted(job.id, 1)
+    records.write(ledger, [record])
+    before = progress.read(ledger, job.name).tiers
+    assert records.write(ledger, [record]) == frozenset()
+    assert progress.read(ledger, job.name).tiers == before
+    assert jobs.find(ledger, job.name).cost_nano_usd == 7
+
+
+def test_a_lost_lease_adds_to_the_bill_and_to_nothing_else(ledger: Database) -> None:
+    """A call that was paid for is kept, though another worker has the item by now."""
+    job = running_job(ledger, 1)
+    claim(ledger, job.id, [1], token="slow", lease_ms=-1)
+    claim(ledger, job.id, [1], token="token")
+    assert records.write(ledger, [_accepted(job.id, 1, token="slow", cost=3)]) == frozenset()
+    assert jobs.find(ledger, job.name).items_done == 0
+    records.write(ledger, [_accepted(job.id, 1)])
+    stands = jobs.find(ledger, job.name)
+    assert (stands.items_done, stands.cost_nano_usd, stands.state) == (1, 10, JobState.DONE)
+
+
+def test_an_escalated_item_waits_in_the_next_tier_with_its_cause(ledger: Database) -> None:
+    """The recorded row already says where the item is, before any message does."""
+    job = running_job(ledger, 1)
+    claim(ledger, job.id, [1])
+    call = attempt(outcome=AttemptOutcome.REJECTED)
+    failed = (("schema", "total"), ("rules", ""))
+    records.write(
+        ledger,
+        [ItemRecord(job.id, 1, "cheap", "token", Escalated("expensive", "verdict_failed"), (call,), 0, 0, failed)],
+    )
+    cheap, expensive = progress.read(ledger, job.name).tiers
+    assert (cheap.queued, cheap.escalated, expensive.queued) == (0, 1, 1)
+    assert {(count.check, count.field, count.count) for count in progress.failures(ledger, job.id)} == {
+        ("schema", "total", 1),
+        ("rules", "", 1),
+    }
+    up = claim(ledger, job.id, [1], tier="expensive")
+    assert up is not None
+    assert (up.items[0].cause, up.items[0].attempts) == ("verdict_failed", 1)
+
+
+def test_a_failed_item_keeps_its_best_output_and_reasons(ledger: Database) -> None:
+    """What nobody could accept is kept for a person, and ends the job."""
+    job = running_job(ledger, 1)
+    claim(ledger, job.id, [1])
+    failed = Failed(FailReason.VERDICT, '{"total":2}', '[{"check":"rules"}]')
+    records.write(ledger, [ItemRecord(job.id, 1, "cheap", "token", failed, (attempt(),))])
+    item = results.trail(ledger, job.id, "1").item
+    assert (item.state, item.fail_reason, item.output) == (ItemState.FAILED, FailReason.VERDICT, '{"total":2}')
+    assert jobs.find(ledger, job.name).state == JobState.DONE
+
+
+def test_provider_trouble_burns_no_tries(ledger: Database) -> None:
+    """However often the provider has no answer, the item is never taken for poison."""
+    job = running_job(ledger, 1)
+    for number in range(5):
+        assert claim(ledger, job.id, [1], token=f"try-{number}") is not None
+        trouble = attempt(outcome=AttemptOutcome.PROVIDER_TROUBLE)
+        records.write(ledger, [ItemRecord(job.id, 1, "cheap", f"try-{number}", Released(0, clean=True), (trouble,))])
+    assert progress.read(ledger, job.name).tiers[0].troubles == 5
+
+
+def test_a_group_of_several_jobs_is_counted_job_by_job(ledger: Database) -> None:
+    """One transaction may hold items of many jobs."""
+    first, second = running_job(ledger, 2), running_job(ledger, 1)
+    claim(ledger, first.id, [1, 2])
+    claim(ledger, second.id, [1])
+    records.write(ledger, [_accepted(first.id, 1), _accepted(second.id, 1), _accepted(first.id, 2)])
+    assert [jobs.find(ledger, job.name).items_done for job in (first, second)] == [2, 1]

@@ -1,0 +1,47 @@
+"""Items are read in their order, in pages, and one by one with their whole trail."""
+
+from __future__ import annotations
+
+import pytest
+
+from routing.errors import NotFoundError
+from storage import progress, records, results
+from storage.database import Database
+from storage.records import Accepted, ItemRecord
+from storage.states import AttemptOutcome, ItemState
+from tests.support.ledgers import attempt, claim, running_job
+
+
+def test_items_come_by_position_across_pages(ledger: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Streaming a job gives each item once, in order, whatever the page."""
+    monkeypatch.setattr(results, "_PAGE", 2)
+    job = running_job(ledger, 5)
+    assert [item.position for item in results.items(ledger, job.id)] == [1, 2, 3, 4, 5]
+    assert [item.position for item in results.items(ledger, job.id, limit=3)] == [1, 2, 3]
+    assert [item.position for item in results.items(ledger, job.id, after=4)] == [5]
+
+
+def test_items_can_be_asked_for_by_state(ledger: Database) -> None:
+    """Only what stands as asked is given."""
+    job = running_job(ledger, 3)
+    claim(ledger, job.id, [2])
+    records.write(ledger, [ItemRecord(job.id, 2, "cheap", "token", Accepted("{}"), (attempt(),), 5)])
+    assert [item.position for item in results.items(ledger, job.id, ItemState.DONE)] == [2]
+    assert progress.latency_ms(ledger, job.id, 0.5) == 5
+    assert progress.latency_ms(ledger, running_job(ledger, 1).id, 0.5) is None
+
+
+def test_an_unknown_item_is_told(ledger: Database) -> None:
+    """A name that means nothing says how to list those that do."""
+    with pytest.raises(NotFoundError, match="cheapfirst items"):
+        results.trail(ledger, running_job(ledger, 1).id, "nobody")
+
+
+def test_the_judgements_of_attempts_are_read_by_position(ledger: Database) -> None:
+    """What an export tells of failed checks and models comes from the attempts that were judged."""
+    job = running_job(ledger, 1)
+    claim(ledger, job.id, [1])
+    calls = (attempt(outcome=AttemptOutcome.REJECTED), attempt(), attempt(outcome=AttemptOutcome.OPINION))
+    records.write(ledger, [ItemRecord(job.id, 1, "cheap", "token", Accepted("{}"), calls)])
+    judged = results.judgements(ledger, job.id, [1])[1]
+    assert sorted(judgement.accepted for judgement in judged) == [False, True]

@@ -1,0 +1,58 @@
+"""What dead workers held comes back; what kills workers is put aside."""
+
+from __future__ import annotations
+
+from storage import jobs, progress, results, sweeping
+from storage.database import Database
+from storage.states import FailReason, JobState
+from tests.support.ledgers import claim, running_job
+
+
+def test_an_expired_lease_is_released_and_claimable(ledger: Database) -> None:
+    """The sweeper finds what a killed worker held."""
+    job = running_job(ledger, 2)
+    claim(ledger, job.id, [1], lease_ms=-1)
+    assert sweeping.release_expired(ledger) == sweeping.Released(1, 0)
+    assert sweeping.claimable(ledger, "cheap", 0, 10) == [(job.id, 1), (job.id, 2)]
+    assert sweeping.waiting_tiers(ledger) == {"cheap"}
+
+
+def test_a_live_lease_is_left_alone(ledger: Database) -> None:
+    """Nothing is taken from a worker that lives."""
+    job = running_job(ledger, 1)
+    claim(ledger, job.id, [1])
+    assert sweeping.release_expired(ledger) == sweeping.Released(0, 0)
+    assert sweeping.claimable(ledger, "cheap", 0, 10) == []
+
+
+def test_an_item_claimed_three_times_without_a_record_is_quarantined(ledger: Database) -> None:
+    """A poison document fails, and its job goes on to its end."""
+    job = running_job(ledger, 1)
+    for _ in range(3):
+        assert claim(ledger, job.id, [1], lease_ms=-1) is not None
+        outcome = sweeping.release_expired(ledger)
+    assert outcome == sweeping.Released(0, 1)
+    assert results.trail(ledger, job.id, "1").item.fail_reason == FailReason.QUARANTINED
+    stands = progress.read(ledger, job.name)
+    assert (stands.job.state, stands.tiers[0].failed, stands.tiers[0].queued) == (JobState.DONE, 1, 0)
+
+
+def test_items_that_became_due_lately_are_not_taken_for_lost(ledger: Database) -> None:
+    """A message that was published a moment ago is not published again."""
+    running_job(ledger, 1)
+    assert sweeping.claimable(ledger, "cheap", 60_000, 10) == []
+
+
+def test_a_halted_job_needs_no_messages(ledger: Database) -> None:
+    """What nobody may claim is not published."""
+    job = running_job(ledger, 1)
+    jobs.pause(ledger, job.id)
+    assert sweeping.claimable(ledger, "cheap", 0, 10) == []
+    assert sweeping.waiting_tiers(ledger) == frozenset()
+
+
+def test_queued_positions_come_in_pages(ledger: Database) -> None:
+    """Submit publishes a job of any size piece by piece."""
+    job = running_job(ledger, 5)
+    assert sweeping.queued_positions(ledger, job.id, "cheap", 0, 2) == [1, 2]
+    assert sweeping.queued_positions(ledger, job.id, "cheap", 4, 2) == [5]
