@@ -11,7 +11,7 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from routing.normalisation.months import MONTHS
-from routing.normalisation.text import fold
+from routing.normalisation.text import fold_letters
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,7 +48,7 @@ def date_readings(text: str) -> frozenset[date]:
     """
     if len(text) > MAX_DATE_CHARS:
         return frozenset()
-    text = fold_dates(text.strip())
+    text = fold_letters(text.strip())
     found = list(find_dates(text))
     if len(found) != 1:
         return frozenset()
@@ -58,18 +58,10 @@ def date_readings(text: str) -> frozenset[date]:
     return readings if is_weekday and not after else frozenset()
 
 
-def fold_dates(text: str) -> str:
-    """Return `text` as `find_dates` wants it: lower case without accents, as long as before, punctuation kept."""
-    if text.isascii():
-        return text.lower()
-    folded = fold(text)
-    return "".join(new if old.isalpha() else old for old, new in zip(text, folded, strict=True))
-
-
 def find_dates(text: str, start: int = 0, end: int | None = None) -> Iterator[tuple[int, int, frozenset[date]]]:
     """Find the dates written in `text[start:end]`, with their offsets and readings.
 
-    `text` has gone through `fold_dates`.
+    `text` has gone through `fold_letters`.
     """
     for match in _DATE.finditer(text, start, len(text) if end is None else end):
         part = match.groupdict()

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from routing.json_value import JsonValue
 
 MAX_NUMBER_CHARS = 64
+_MAX_DIGITS = 28  # Python's decimals are exact up to here; longer ones are identifiers, not amounts
 
 GROUP_SPACES = " \N{NO-BREAK SPACE}\N{NARROW NO-BREAK SPACE}\N{THIN SPACE}"
 _APOSTROPHES = "'\N{RIGHT SINGLE QUOTATION MARK}"
@@ -44,7 +45,7 @@ def number_readings(value: JsonValue) -> frozenset[Decimal]:
 
 def _read_text(text: str) -> frozenset[Decimal]:
     token = _TOKEN.search(text)
-    if token is None:
+    if token is None or sum(map(str.isdigit, token.group())) > _MAX_DIGITS:
         return frozenset()
     before, after = text[: token.start()].strip(), text[token.end() :].strip()
     negative = False

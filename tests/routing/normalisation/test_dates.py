@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from routing.normalisation.dates import MAX_DATE_CHARS, date_readings, find_dates, fold_dates
+from routing.normalisation.dates import MAX_DATE_CHARS, date_readings, find_dates
+from routing.normalisation.text import fold_letters
 
 DAY = date(2018, 3, 24)
 
@@ -83,7 +84,7 @@ def test_two_digit_years_follow_posix() -> None:
 def test_dates_are_found_with_their_place() -> None:
     """Offsets are those of the text, a month's name before the day included."""
     text = "Bill of March 24, 2018 paid 2018-03-25, 2 pcs 26 Mär 18"
-    found = [(text[start:end], readings) for start, end, readings in find_dates(fold_dates(text))]
+    found = [(text[start:end], readings) for start, end, readings in find_dates(fold_letters(text))]
     assert found == [
         ("March 24, 2018", {date(2018, 3, 24)}),
         ("2018-03-25", {date(2018, 3, 25)}),

@@ -59,6 +59,8 @@ from routing.normalisation.numbers import MAX_NUMBER_CHARS, number_readings, rea
         ("\N{ARABIC-INDIC DIGIT NINE}", {"9"}),
         ("\N{ARABIC-INDIC DIGIT ONE},234.5", {"1234.5"}),
         ("(9", set()),
+        ("1" * 28, {"1" * 28}),
+        ("1" * 29, set()),
     ],
 )
 def test_numbers_are_read_by_value(written: object, readings: set[str]) -> None:

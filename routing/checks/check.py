@@ -1,0 +1,45 @@
+"""What every check is: a test of one output that says which fields it refuses, and why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from routing.answer import ParsedAnswer
+    from routing.completion import Completion
+    from routing.grounding.source_text import SourceText
+    from routing.json_value import JsonObject
+    from routing.verdict import Failure, Span
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What a check may look at. `output` is the validated object, or the parsed one where the schema refused it.
+
+    `answer` is the text as it was read, `completion` all the model sent, `source` the document.
+    """
+
+    output: JsonObject
+    answer: ParsedAnswer
+    completion: Completion
+    source: SourceText
+
+
+@dataclass(frozen=True, slots=True)
+class CheckResult:
+    """What one check found: failures, where values stand in the source, and how sure the model was."""
+
+    failures: tuple[Failure, ...] = ()
+    spans: Mapping[str, Span] = field(default_factory=dict)
+    confidence: float | None = None
+
+
+class Check(Protocol):
+    """One way to test an output, compiled for one task."""
+
+    def check(self, evidence: Evidence) -> CheckResult:
+        """Test one output. Never raises, and never quotes the document in a reason."""
+        ...

@@ -1,0 +1,98 @@
+"""Text in a document, found by its words."""
+
+from __future__ import annotations
+
+import re
+from functools import cached_property
+
+from routing.normalisation.text import comparable, fold
+from routing.verdict import Span
+
+_WORD = re.compile(r"\S+")
+_BETWEEN_DIGITS = "\N{INFORMATION SEPARATOR ONE}"
+_MAX_TRIES = 64  # beyond them the slower search decides, so that a hostile text costs no more than its length
+
+
+class WordsInText:
+    """The words of one text; spans are offsets into the text as given."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def find(self, value: str) -> Span | None:
+        """Find text by its words: case, accents, punctuation and spacing do not count, nor where lines break.
+
+        Words may be glued (`D.I.Y.` is `DIY`), but digits may not: 9.00 is not 900.
+        """
+        words = fold(value).split()
+        if not words:
+            return None
+        return self._find_as_written(" ".join(words)) or self._find_spaced(words) or self._find_glued(words)
+
+    @cached_property
+    def _folded(self) -> str:
+        return fold(self._text)
+
+    def _find_as_written(self, wanted: str) -> Span | None:
+        end = 0
+        for _ in range(_MAX_TRIES):
+            start = self._folded.find(wanted, end)
+            if start < 0:
+                return None
+            end = start + len(wanted)
+            if self._folded[start - 1 : start] in ("", " ") and self._folded[end : end + 1] in ("", " "):
+                return Span(start, end)
+        return None
+
+    def _find_spaced(self, words: list[str]) -> Span | None:
+        place = self._spaced.find(f" {' '.join(words)} ")
+        if place < 0:
+            return None
+        first = self._spaced.count(" ", 0, place)
+        return self._span(first, first + len(words) - 1)
+
+    @cached_property
+    def _spaced(self) -> str:
+        return f" {' '.join(self._folded.split())} "
+
+    @cached_property
+    def _places(self) -> list[tuple[int, int]]:
+        return [match.span() for match in _WORD.finditer(self._folded)]
+
+    def _span(self, first: int, last: int) -> Span:
+        return Span(self._places[first][0], self._places[last][1])
+
+    def _find_glued(self, words: list[str]) -> Span | None:
+        wanted, _, _ = _glue(words)
+        glued, starts, ends = self._glued
+        place = glued.find(wanted)
+        while place >= 0:
+            first, last = starts.get(place), ends.get(place + len(wanted))
+            if first is not None and last is not None:
+                return self._span(first, last)
+            place = glued.find(wanted, place + 1)
+        return None
+
+    @cached_property
+    def _glued(self) -> tuple[str, dict[int, int], dict[int, int]]:
+        return _glue(self._folded.split())
+
+
+def _glue(words: list[str]) -> tuple[str, dict[int, int], dict[int, int]]:
+    """Join words without spaces, but for a mark between digits; tell which word starts and ends at which offset."""
+    parts: list[str] = []
+    starts: dict[int, int] = {}
+    ends: dict[int, int] = {}
+    offset = 0
+    ends_in_digit = False
+    for index, folded in enumerate(words):
+        word = folded if folded.isascii() else comparable(folded).replace(" ", "")
+        if ends_in_digit and word[:1].isdigit():
+            parts.append(_BETWEEN_DIGITS)
+            offset += 1
+        starts.setdefault(offset, index)
+        parts.append(word)
+        offset += len(word)
+        ends[offset] = index
+        ends_in_digit = word[-1:].isdigit()
+    return "".join(parts), starts, ends
