@@ -32,7 +32,7 @@ def model_servers(servers: Mapping[str, ServerSpec], directory: Path) -> Iterato
         # All are started before the first is waited for: most of the time is spent importing.
         processes = {
             name: running.enter_context(
-                ChildProcess(f"Model server {name}", _command(server), directory / f"{name}.log")
+                ChildProcess(f"Model server {name}", _command(server), directory / f"server-{name}.log")
             )
             for name, server in servers.items()
         }

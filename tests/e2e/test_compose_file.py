@@ -136,7 +136,7 @@ def test_ledger_is_migrated_first(name: str) -> None:
 def test_workers_are_given_time_to_finish() -> None:
     """A worker is not killed before its calls in flight can have come back."""
     for name in WORKERS:
-        assert SERVICES[name]["stop_grace_period"] == "75s"
+        assert SERVICES[name]["stop_grace_period"] == "100s"
 
 
 def test_image_is_made_of_pinned_parts() -> None:
