@@ -1,9 +1,13 @@
-.PHONY: setup lock
+.PHONY: help setup demo test lint check lock bench clean
 export UV_PYTHON_DOWNLOADS := never
 
 PYTHON ?= python3
 VENV := .venv
 UV := $(VENV)/bin/uv
+COMPILE := $(UV) pip compile --quiet --universal --generate-hashes --no-header --no-emit-index-url --python-version 3.11
+
+help:  ## Say what there is.
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
 
 setup: $(VENV)/.ready  ## Make .venv and install everything the project needs, from hash-pinned files.
 
@@ -14,7 +18,27 @@ $(VENV)/.ready: requirements/uv.txt requirements/dev.txt pyproject.toml
 	$(UV) pip install --quiet --python $(VENV)/bin/python --no-deps --no-build-isolation --editable .
 	touch $@
 
-lock:  ## Compile the pinned requirements again from pyproject.toml.
-	echo uv | $(UV) pip compile --quiet --universal --generate-hashes --no-header --no-emit-index-url --python-version 3.11 --output-file requirements/uv.txt -
-	$(UV) pip compile --quiet --universal --generate-hashes --no-header --no-emit-index-url --python-version 3.11 --all-extras --output-file requirements/runtime.txt pyproject.toml
-	$(UV) pip compile --quiet --universal --generate-hashes --no-header --no-emit-index-url --python-version 3.11 --all-extras --group dev --constraint requirements/runtime.txt --output-file requirements/dev.txt pyproject.toml
+demo: setup  ## Run the receipts that ship with the project through the cascade, with offline engines.
+	$(VENV)/bin/cheapfirst demo
+
+test: setup  ## Run the whole test suite.
+	$(VENV)/bin/pytest --numprocesses 2 --dist loadgroup
+
+lint: setup  ## Check style, types and the arrows of import.
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports --no-cache >/dev/null || $(VENV)/bin/lint-imports --no-cache
+
+check: lint test  ## Lint and test.
+
+bench: setup  ## Measure the CPU time of a document, against PostgreSQL and SQLite.
+	$(VENV)/bin/python bench/documents.py
+
+lock: setup  ## Compile the pinned requirements again from pyproject.toml.
+	echo uv | $(COMPILE) --output-file requirements/uv.txt -
+	$(COMPILE) --all-extras --output-file requirements/runtime.txt pyproject.toml
+	$(COMPILE) --all-extras --group dev --constraint requirements/runtime.txt --output-file requirements/dev.txt pyproject.toml
+
+clean:  ## Remove what setup, runs and tests made here.
+	rm -rf $(VENV) .cheapfirst .pytest_cache .ruff_cache .mypy_cache .hypothesis

@@ -63,8 +63,8 @@ def claim(
 ) -> Claim | None:
     """Take what is free of these items, in one transaction; None where nothing may be claimed.
 
-    Free is: queued in this tier, no live lease, due, its job running. The rest is skipped, so that a message that is
-    delivered twice costs nothing. Where the job has a budget, `upper_bound` (nano-dollars) is reserved for each item,
+    Free is: queued in this tier, no lease, due, its job running. The rest is skipped, so that a message that is
+    delivered twice costs nothing. A lease that ran out is the sweeper's to take back, with what was reserved under it. Where the job has a budget, `upper_bound` (nano-dollars) is reserved for each item,
     and items it does not cover stay queued; a job that cannot pay for one more call and waits for no other is stopped.
     """
     with database.write() as connection:
@@ -104,7 +104,7 @@ def _take(
             col(Item.position).in_(positions),
             col(Item.state) == ItemState.QUEUED,
             col(Item.tier) == tier,
-            col(Item.lease_token).is_(None) | (col(Item.lease_until_ms) < now_ms()),
+            col(Item.lease_token).is_(None),
             col(Item.available_ms) <= now_ms(),
             col(Item.claims) < MAX_CLAIMS,
         )

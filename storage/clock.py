@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import BigInteger
+from sqlalchemy import BigInteger, select
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
+
+if TYPE_CHECKING:
+    from storage.database import Database
 
 
 class now_ms(FunctionElement[int]):  # noqa: N801 - reads as the SQL function it stands for
@@ -25,3 +28,9 @@ def _postgresql(_element: now_ms, _compiler: Any, **_options: Any) -> str:  # no
 def _sqlite(_element: now_ms, _compiler: Any, **_options: Any) -> str:  # noqa: ANN401 - SQLAlchemy's own signature
     # unixepoch('subsec') would say it shorter, from SQLite 3.42 on; Debian 12 ships 3.40.
     return "CAST(round((julianday('now') - 2440587.5) * 86400000) AS INTEGER)"
+
+
+def read_ms(database: Database) -> int:
+    """Return what the database's clock says, for comparing it with another one."""
+    with database.read() as connection:
+        return connection.execute(select(now_ms())).scalar_one()

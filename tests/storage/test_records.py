@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from storage import jobs, progress, records, results
+from storage import jobs, progress, records, results, sweeping
 from storage.database import Database
 from storage.records import Accepted, Escalated, Failed, ItemRecord, Released
 from storage.states import AttemptOutcome, FailReason, ItemState, JobState
@@ -44,6 +44,7 @@ def test_a_lost_lease_adds_to_the_bill_and_to_nothing_else(ledger: Database) -> 
     """A call that was paid for is kept, though another worker has the item by now."""
     job = running_job(ledger, 1)
     claim(ledger, job.id, [1], token="slow", lease_ms=-1)
+    sweeping.release_expired(ledger)
     claim(ledger, job.id, [1], token="token")
     assert records.write(ledger, [_accepted(job.id, 1, token="slow", cost=3)]) == frozenset()
     assert jobs.find(ledger, job.name).items_done == 0
