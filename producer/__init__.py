@@ -1,0 +1,28 @@
+"""Asking and reading: documents in, jobs, results and reports out. `from producer import Client` is the Python API."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from producer.client import Client, Job, JobStoppedError, WaitTimeoutError
+    from producer.results import ResultRow
+
+__all__ = ["Client", "Job", "JobStoppedError", "ResultRow", "WaitTimeoutError"]
+
+_HOMES = {
+    "Client": "producer.client",
+    "Job": "producer.client",
+    "JobStoppedError": "producer.client",
+    "ResultRow": "producer.results",
+    "WaitTimeoutError": "producer.client",
+}
+
+
+def __getattr__(name: str) -> object:
+    # Imported when asked for: the client brings SQLAlchemy and Celery, which `cheapfirst --help` must not wait for.
+    if name not in _HOMES:
+        raise AttributeError(name)
+    from importlib import import_module
+
+    return getattr(import_module(_HOMES[name]), name)

@@ -1,1 +1,88 @@
-def main() -> None: ...
+"""The command line. Commands import what they need when they run, so that `cheapfirst --help` answers at once."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from producer.cli import (
+    check,
+    db,
+    demo,
+    ending,
+    flower,
+    init,
+    items,
+    jobs,
+    report,
+    results,
+    run,
+    steering,
+    submit,
+    worker,
+)
+from routing.errors import CheapfirstError
+
+app = typer.Typer(
+    name="cheapfirst",
+    help="Documents into validated data: a cheap model first, an expensive one where the cheap one fails.",
+    epilog="Exit codes: 0 done; 1 finished with failed items; 2 wrong usage or file; 3 a service cannot be reached;"
+    " 4 stopped by budget; 5 a quality gate failed; 70 a fault of this program; 130 interrupted.",
+    no_args_is_help=True,
+    # Rich help takes longer to import than everything else in `--help`.
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+
+def _print_version(wanted: bool) -> None:  # noqa: FBT001 - typer's callback
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"cheapfirst {version('cheapfirst')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _program(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+app.command()(run.run)
+app.command()(demo.demo)
+app.command()(init.init)
+app.command()(check.check)
+app.command()(submit.submit)
+app.command("jobs")(jobs.list_jobs)
+app.command()(jobs.status)
+app.command()(report.report)
+app.command()(results.results)
+app.command()(items.items)
+app.command()(items.show)
+app.command()(steering.cancel)
+app.command()(steering.retry)
+app.command()(steering.scale)
+app.command()(worker.worker)
+app.command()(flower.flower)
+app.add_typer(db.app, name="db")
+
+
+def main() -> None:
+    """Run the command line and end the process with its exit code. No error reaches the user as a traceback."""
+    try:
+        app(prog_name="cheapfirst")
+    except CheapfirstError as error:
+        ending.tell(error)
+        sys.exit(ending.of_error(error))
+    except Exception as error:  # noqa: BLE001 - the last resort: whatever it is, people get one line and a file
+        from pathlib import Path
+
+        ending.tell_fault(error, Path(".cheapfirst") / "logs")
+        sys.exit(ending.ExitCode.INTERNAL)

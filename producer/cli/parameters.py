@@ -1,0 +1,47 @@
+"""Arguments and options that several commands share."""
+
+from __future__ import annotations
+
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Annotated, TypeAlias
+
+import typer
+
+
+def usd(text: str) -> Decimal:
+    """Return an amount of dollars that was typed, such as `2.50`."""
+    try:
+        amount = Decimal(text.removeprefix("$"))
+    except InvalidOperation:
+        amount = Decimal(-1)
+    if not amount.is_finite() or amount < 0:
+        raise typer.BadParameter("write dollars, such as 2.50")
+    return amount
+
+
+JobArgument: TypeAlias = Annotated[
+    str | None,
+    typer.Argument(metavar="[JOB]", help="The job's name or number; the newest job where it is left out."),
+]
+AsJson: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+BudgetOption: TypeAlias = Annotated[
+    Decimal | None,
+    typer.Option("--budget", metavar="USD", parser=usd, help="The most this job may cost, in dollars."),
+]
+DeploymentOption: TypeAlias = Annotated[
+    Path | None,
+    typer.Option("--deployment", help="The deployment file; otherwise CHEAPFIRST_DEPLOYMENT, or cheapfirst.yaml."),
+]
+TaskArgument: TypeAlias = Annotated[Path, typer.Argument(metavar="TASK", help="The task's folder, or its task.yaml.")]
+InputsArgument: TypeAlias = Annotated[
+    list[str], typer.Argument(metavar="INPUT", help="Files, folders, patterns, or - for standard input.")
+]
+NameOption: TypeAlias = Annotated[
+    str | None, typer.Option("--name", help="The job's name; otherwise the task's, with a digest of the content.")
+]
+StrictOption: TypeAlias = Annotated[bool, typer.Option("--strict", help="Submit nothing where one input is refused.")]
+LabelsOption: TypeAlias = Annotated[
+    Path | None,
+    typer.Option("--labels", help="JSONL lines {custom_id, expected}: the right outputs, to measure accuracy with."),
+]

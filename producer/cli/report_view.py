@@ -1,0 +1,91 @@
+"""A report for a person: a screen of lines, each with one fact."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from producer.cli.progress_view import duration
+from producer.dollars import shown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+TITLE_WIDTH = 11
+_MOST_REASONS = 8
+
+
+def report_text(report: Mapping[str, Any]) -> str:
+    """Return a report as text."""
+    lines = [f"{report['job']}: {report['state']} after {duration(report['elapsed_s'])}"]
+    if report["stop_detail"]:
+        lines.append(report["stop_detail"])
+    lines += [f"{title:<{TITLE_WIDTH}} {text}" for title, text in _facts(report)]
+    return "\n".join(lines)
+
+
+def _facts(report: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    items = report["items"]
+    still_open = items["total"] - items["done"] - items["failed"]
+    yield (
+        "items",
+        f"{items['total']}: {items['done']} done, {items['failed']} failed"
+        + (f", {still_open} open" if still_open else ""),
+    )
+    for name, tier in report["tiers"].items():
+        yield name, _tier(tier, items["total"])
+    yield from _reasons(report)
+    yield from _money(report)
+    latency = report["latency_ms"]
+    if latency["p50"] is not None:
+        yield "latency", f"p50 {latency['p50']} ms, p95 {latency['p95']} ms for an item"
+    yield from _accuracy(report)
+
+
+def _tier(tier: Mapping[str, Any], total: int) -> str:
+    accepted = f"{tier['accepted']} accepted ({tier['accepted'] / total:.0%} of all)" if total else "nothing"
+    escalated = f", {tier['escalated']} escalated" if tier["escalated"] else ""
+    failed = f", {tier['failed']} failed" if tier["failed"] else ""
+    troubles = f", {tier['troubles']} calls without an answer" if tier["troubles"] else ""
+    return f"{accepted}{escalated}{failed}; {tier['attempts']} calls{troubles}, {shown(tier['cost_usd'])}"
+
+
+def _reasons(report: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    by_tier: dict[str, list[str]] = {}
+    for failure in report["failures_by_field"]:
+        name = f"{failure['check']} {failure['field']}".rstrip()
+        by_tier.setdefault(failure["tier"], []).append(f"{name} {failure['count']}")
+    for tier in report["tiers"]:
+        reasons = by_tier.get(tier, [])
+        if reasons:
+            more = f", {len(reasons) - _MOST_REASONS} more" if len(reasons) > _MOST_REASONS else ""
+            yield "failed in", f"{tier}: {', '.join(reasons[:_MOST_REASONS])}{more}"
+
+
+def _money(report: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    budget = "" if report["budget_usd"] is None else f" of a budget of {shown(report['budget_usd'])}"
+    yield "cost", f"{shown(report['cost_usd'])}{budget}"
+    last = list(report["tiers"])[-1:]
+    if last and report["saved_fraction"] is not None:
+        yield (
+            f"all {last[0]}",
+            f"about {shown(report['baseline_usd'])}, an estimate from the tokens of each item's own calls",
+        )
+        yield "saved", f"{report['saved_fraction']:.1%} of that"
+    yield from _prices(report)
+    if any(tier["tokens_estimated"] for tier in report["tiers"].values()):
+        yield "tokens", "estimated (characters / 4) where the provider counted none"
+
+
+def _prices(report: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    for model in report["models"]:
+        kind = f", an {model['kind']}" if model["kind"] == "offline engine" else ""
+        kind = f", a {model['kind']}" if model["kind"] == "recorded model" else kind
+        yield "price", f"{model['model']}{kind}: {model['price_source']}"
+
+
+def _accuracy(report: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    accuracy = report.get("accuracy")
+    if accuracy is None:
+        return
+    fields = ", ".join(f"{name} {share:.1%}" for name, share in accuracy["fields"].items())
+    yield "accuracy", f"{accuracy['macro']:.1%} of the labelled fields right, over {accuracy['items']} items: {fields}"

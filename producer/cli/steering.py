@@ -1,0 +1,82 @@
+"""`cancel`, `retry` and `scale`: changing what runs."""
+
+from __future__ import annotations
+
+import threading
+from time import monotonic
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from producer.cli.output import print_text, say
+from producer.cli.parameters import BudgetOption, JobArgument  # noqa: TC001 - typer reads annotations at run time
+from routing.errors import NotFoundError, UsageError
+
+if TYPE_CHECKING:
+    from storage.database import Database
+
+IN_FORCE_WITHIN_S = 5.0
+_LOOK_EVERY_S = 0.1
+
+
+def cancel(job: JobArgument = None) -> None:
+    """Let no further item of a job be called; calls in flight end, and what is done stays."""
+    from producer.ledger import find_job, open_ledger
+    from storage import jobs
+    from workers.settings import read_settings
+
+    with open_ledger(read_settings()) as database:
+        found = find_job(database, job)
+        if not jobs.cancel(database, found.id):
+            raise UsageError(f"{found.name} cannot be cancelled: it is {found.state}.")
+        print_text(f"{found.name} is cancelled. `cheapfirst retry {found.name}` lets it go on.")
+
+
+def retry(job: JobArgument = None, *, budget: BudgetOption = None) -> None:
+    """Put a job's failed items back on their queue, and let a stopped or cancelled job go on.
+
+    Workers that run take them up within seconds; where none runs, repeat the `cheapfirst run` of this job.
+    """
+    from producer.ledger import find_job, open_ledger
+    from producer.retry import retry_job
+    from storage import workers
+    from workers.settings import read_settings
+
+    with open_ledger(read_settings()) as database:
+        found = find_job(database, job)
+        retried = retry_job(database, found, budget)
+        if not (retried.requeued or retried.resumed):
+            raise UsageError(f"{found.name} has nothing to retry: it is {found.state}, and no item failed.")
+        print_text(f"{found.name} runs again; {retried.requeued} failed items are queued.")
+        if not workers.running(database):
+            say("No worker runs now: repeat the `cheapfirst run` of this job, or start `cheapfirst worker`.")
+
+
+def scale(
+    queue: Annotated[str, typer.Argument(metavar="QUEUE", help="The queue, which is named after its tier.")],
+    concurrency: Annotated[int, typer.Argument(metavar="N", min=1, max=10_000, help="Calls in flight per worker.")],
+) -> None:
+    """Set how many calls each worker of a queue keeps in flight, while it runs and when it starts again."""
+    from producer.ledger import open_ledger
+    from storage import workers
+    from workers.settings import read_settings
+
+    with open_ledger(read_settings()) as database:
+        before = _in_force(database, queue)
+        if not before:
+            raise NotFoundError(
+                f"No worker of the queue `{queue}` runs now.", "`cheapfirst status` shows those that do."
+            )
+        workers.set_concurrency(database, queue, concurrency)
+        deadline = monotonic() + IN_FORCE_WITHIN_S
+        wait = threading.Event().wait
+        while any(now != concurrency for now in _in_force(database, queue).values()) and monotonic() < deadline:
+            wait(_LOOK_EVERY_S)
+        after = _in_force(database, queue)
+        print_text("\n".join(f"{name}: {before[name]} -> {after.get(name, 'gone')}" for name in before))
+
+
+def _in_force(database: Database, queue: str) -> dict[str, int]:
+    from storage import workers
+
+    return {worker.name: worker.concurrency for worker in workers.running(database) if worker.queue == queue}

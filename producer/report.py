@@ -1,0 +1,97 @@
+"""The report of a job: what was done by which tier, what failed, what it cost, what it would have cost."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from producer.home import make_folder
+from producer.json_text import json_page
+from producer.progress import job_figures
+from routing.errors import UsageError
+from routing.money import NanoUsd, to_usd
+from storage import progress
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from routing.deployment import DeploymentSpec
+    from storage.database import Database
+    from storage.progress import ModelUse
+
+P50 = 0.5
+P95 = 0.95
+
+
+def job_report(database: Database, reference: str, deployment: DeploymentSpec | None = None) -> dict[str, object]:
+    """Return the report of a job, by its name or number, as JSON values; money is `Decimal` dollars.
+
+    `baseline_usd` is what the last tier alone would have cost for the items that have ended. `accuracy` is there where
+    labels are. The deployment tells which models are offline engines or recordings. Reads every ended item: for the end
+    of a job, not for watching it. Raises NotFoundError.
+    """
+    standing = progress.read(database, reference)
+    job = standing.job
+    failures = progress.failures(database, job.id)
+    by_check: Counter[str] = Counter()
+    for failure in failures:
+        by_check[failure.check] += failure.count
+    return {
+        **job_figures(job),
+        "tiers": {
+            tier.tier: {
+                "attempts": tier.attempts,
+                "accepted": tier.accepted,
+                "escalated": tier.escalated,
+                "failed": tier.failed,
+                "troubles": tier.troubles,
+                "input_tokens": tier.input_tokens,
+                "output_tokens": tier.output_tokens,
+                "tokens_estimated": tier.estimated_tokens > 0,
+                "cost_usd": to_usd(NanoUsd(tier.cost_nano_usd)),
+            }
+            for tier in standing.tiers
+        },
+        "failures": dict(by_check.most_common()),
+        "failures_by_field": [
+            {"tier": failure.tier, "check": failure.check, "field": failure.field, "count": failure.count}
+            for failure in failures
+        ],
+        "latency_ms": {
+            "p50": progress.latency_ms(database, job.id, P50),
+            "p95": progress.latency_ms(database, job.id, P95),
+        },
+        "elapsed_s": standing.elapsed_ms / 1000,
+        "models": [_model(use, deployment) for use in progress.models(database, job.id)],
+    }
+
+
+def _model(use: ModelUse, deployment: DeploymentSpec | None) -> dict[str, object]:
+    return {
+        "tier": use.tier,
+        "model": use.model,
+        "kind": _kind(use.model, deployment),
+        "price_source": use.price_source,
+        "attempts": use.attempts,
+        "tokens_estimated": use.estimated,
+    }
+
+
+def _kind(model: str, deployment: DeploymentSpec | None) -> str | None:
+    """Return what answers under a model's name, None where no deployment tells."""
+    if deployment is None or model not in deployment.models:
+        return None
+    server = deployment.servers.get(deployment.models[model].server)
+    if server is None:
+        return "provider"
+    return "offline engine" if server.engines else "recorded model"
+
+
+def write_report(report: dict[str, object], file: Path) -> Path:
+    """Write a report where people find it again, and return the file. Raises UsageError where it cannot be written."""
+    make_folder(file.parent)
+    try:
+        file.write_bytes(json_page(report))
+    except OSError as error:
+        raise UsageError(f"The report cannot be written to {file}: {error.strerror}.", "Free some space.") from error
+    return file

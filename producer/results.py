@@ -1,0 +1,91 @@
+"""The rows a job gives back: one for each item that has ended, with where its answer came from."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING, Literal
+
+from routing.money import NanoUsd, to_usd
+from storage import results
+from storage.states import ItemState
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from decimal import Decimal
+
+    from routing.json_value import JsonObject
+    from storage.database import Database
+    from storage.results import ItemResult, Judgement
+
+_PAGE = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class ResultRow:
+    """One ended item. `output_json` is set where it is done, `rejected_json` where it failed with an answer.
+
+    `tier` is where it ended and `model` gave its last judged answer, empty where there was none. `checks_failed` names
+    each check that failed on the way as `tier/check/field`, in the order they were met.
+    """
+
+    custom_id: str
+    state: Literal["done", "failed"]
+    output_json: str | None
+    rejected_json: str | None
+    tier: str
+    model: str
+    cost_usd: Decimal
+    attempts: int
+    checks_failed: tuple[str, ...]
+    fail_reason: str
+    latency_ms: int
+
+    @property
+    def output(self) -> JsonObject | None:
+        """The accepted output, None where the item failed."""
+        return _parsed(self.output_json)
+
+    @property
+    def rejected_output(self) -> JsonObject | None:
+        """The best output of an item that failed, for a person to look at."""
+        return _parsed(self.rejected_json)
+
+
+def read_results(database: Database, job_id: int) -> Iterator[ResultRow]:
+    """Yield a row for each ended item of a job, in the order of its input. Memory does not grow with the job."""
+    ended = (item for item in results.items(database, job_id) if item.state is not ItemState.QUEUED)
+    while page := list(islice(ended, _PAGE)):
+        judgements = results.judgements(database, job_id, [item.position for item in page])
+        for item in page:
+            yield _row(item, judgements.get(item.position, []))
+
+
+def _row(item: ItemResult, judgements: Sequence[Judgement]) -> ResultRow:
+    done = item.state is ItemState.DONE
+    return ResultRow(
+        custom_id=item.custom_id,
+        state="done" if done else "failed",
+        output_json=item.output if done else None,
+        rejected_json=None if done else item.output,
+        tier=item.tier,
+        model=judgements[-1].model if judgements else "",
+        cost_usd=to_usd(NanoUsd(item.cost_nano_usd)),
+        attempts=item.attempts,
+        checks_failed=tuple(dict.fromkeys(name for judgement in judgements for name in _failed(judgement))),
+        fail_reason=item.fail_reason or "",
+        latency_ms=item.latency_ms,
+    )
+
+
+def _failed(judgement: Judgement) -> Iterator[str]:
+    for failure in json.loads(judgement.failures):
+        yield "/".join(part for part in (judgement.tier, failure["check"], failure["field"]) if part)
+
+
+def _parsed(text: str | None) -> JsonObject | None:
+    if text is None:
+        return None
+    value: JsonObject = json.loads(text)
+    return value

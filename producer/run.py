@@ -1,0 +1,100 @@
+"""Running a job from beginning to end on this machine: services, workers, and a look at it now and then."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from workers.deployment import find_deployment, read_deployment
+
+from producer.progress import watch
+from producer.services import running_services
+from routing.errors import ServiceUnreachableError
+from storage import jobs, workers
+from storage.states import JobState
+from workers.app import WorkerApp
+from workers.broker import Broker
+from workers.publishing import publish_job
+from workers.supervisor import Supervisor, WorkerCommand
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from producer.progress import Look
+    from producer.services import Services
+    from routing.deployment import DeploymentSpec
+    from storage.database import Database
+    from storage.jobs import JobRecord
+    from workers.settings import Settings
+
+LOOK_EVERY_S = 0.25
+_RESTARTS_IN_VAIN = 3
+_ERROR_TAIL_BYTES = 4_000
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a job runs: the environment, and the deployment with the file it was read from."""
+
+    settings: Settings
+    deployment: DeploymentSpec
+    deployment_file: Path
+
+
+def place_for(settings: Settings, deployment: Path | None, task: Path) -> Place:
+    """Return where a task runs. Raises UsageError where there is no deployment file, or mistakes in it."""
+    file = find_deployment(deployment, settings.deployment, task, Path.cwd())
+    return Place(settings, read_deployment(file), file)
+
+
+def run_job(
+    database: Database,
+    place: Place,
+    job: JobRecord,
+    on_look: Callable[[Look], None],
+    on_services: Callable[[Services, ExitStack], None] = lambda _services, _stack: None,
+) -> JobRecord:
+    """Run a job with workers of its own, one for each tier, until it has ended or stopped; return how it stands then.
+
+    `on_services` is called once the services are up, and may add what ends with them. When this returns or raises,
+    calls that were in flight are finished and recorded, and every process that was started here has ended. Raises
+    ServiceUnreachableError where services or workers do not come up.
+    """
+    if job.state is not JobState.RUNNING:
+        return job
+    tiers = [tier.name for tier in jobs.frozen_task(database, job.id).tiers]
+    with ExitStack() as stack:
+        services = stack.enter_context(running_services(place.settings, place.deployment, place.deployment_file))
+        on_services(services, stack)
+        assert services.settings.redis_url is not None
+        broker = Broker(services.settings.redis_url)
+        stack.callback(broker.close)
+        supervisor = stack.enter_context(
+            Supervisor(
+                [WorkerCommand((tier,)) for tier in tiers],
+                environment=services.environment,
+                database=database,
+                broker=broker,
+                log_directory=place.settings.home / "logs",
+            )
+        )
+        publish_job(database, WorkerApp(services.settings, place.deployment).publisher, job.id, tiers)
+        for look in watch(database, job.name, LOOK_EVERY_S, threading.Event().wait, monotonic):
+            on_look(look)
+            _check_workers(database, supervisor, tiers, place.settings.home / "logs")
+    return jobs.find(database, job.name)
+
+
+def _check_workers(database: Database, supervisor: Supervisor, tiers: Sequence[str], logs: Path) -> None:
+    """Raise where workers end as soon as they start: nothing they are restarted for will change by itself."""
+    if supervisor.restarts < len(tiers) * _RESTARTS_IN_VAIN or workers.running(database):
+        return
+    log = logs / f"worker-{tiers[0]}.log"
+    with log.open("rb") as file:
+        file.seek(max(0, log.stat().st_size - _ERROR_TAIL_BYTES))
+        last_line = file.read().decode(errors="replace").strip().rpartition("\n")[2]
+    raise ServiceUnreachableError(f"The workers end as soon as they start: {last_line}", f"Their log is {log}.")

@@ -1,0 +1,63 @@
+"""A supervised worker process of configured services."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from workers.deployment import find_deployment, read_deployment
+
+from producer.home import make_folder
+from producer.ledger import open_ledger
+from producer.services import absolute_ledger, with_running_broker
+from routing.errors import UsageError
+from workers.broker import Broker
+from workers.supervisor import Supervisor, WorkerCommand
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from workers.settings import Settings
+
+
+@contextmanager
+def serving(
+    settings: Settings,
+    deployment: Path | None,
+    queues: tuple[str, ...],
+    concurrency: int | None,
+    chunk: int | None,
+) -> Iterator[Path]:
+    """Keep a worker process running for these queues while this is entered; yield its log file.
+
+    Everything it needs is looked at first. Raises UsageError where no broker is configured or a file is wrong,
+    ServiceUnreachableError where broker or ledger cannot be reached.
+    """
+    settings = with_running_broker(settings)
+    if settings.redis_url is None:
+        raise UsageError("REDIS_URL is not set.", "Set it to the broker's address, such as redis://:PASSWORD@HOST/0.")
+    file = find_deployment(deployment, settings.deployment, None, Path.cwd())
+    read_deployment(file)
+    broker = Broker(settings.redis_url)
+    logs = make_folder(settings.home / "logs")
+    environment = settings.environment() | {
+        "CHEAPFIRST_DEPLOYMENT": str(file.absolute()),
+        "DATABASE_URL": absolute_ledger(settings),
+        "REDIS_URL": settings.redis_url.get_secret_value(),
+    }
+    try:
+        broker.ping()
+        with (
+            open_ledger(settings) as database,
+            Supervisor(
+                [WorkerCommand(queues, concurrency, chunk)],
+                environment=environment,
+                database=database,
+                broker=broker,
+                log_directory=logs,
+            ),
+        ):
+            yield logs / f"worker-{'-'.join(queues)}.log"
+    finally:
+        broker.close()
