@@ -86,7 +86,8 @@ class _Reader:
         try:
             tree = _parse(self._python)
         except SyntaxError as error:
-            raise _MistakeError((error.offset or 1) + self._indent, _syntax_message(error)) from None
+            column = error.offset or len(self._python) + 1  # 0 where it ends too early
+            raise _MistakeError(column + self._indent, f"it cannot be read: {error.msg}") from None
         except (ValueError, RecursionError, MemoryError):
             raise _MistakeError(1, "it holds a character or a nesting that cannot be read") from None
         return ParsedExpression(self._translate(tree, 0), self._paths)
@@ -239,7 +240,3 @@ def _pattern_options() -> Any:  # noqa: ANN401  re2 has no types
 def _said_by_re2(error: Exception) -> str:
     said = error.args[0] if error.args else ""
     return said.decode(errors="replace") if isinstance(said, bytes) else str(said)
-
-
-def _syntax_message(error: SyntaxError) -> str:
-    return f"it cannot be read: {error.msg}"

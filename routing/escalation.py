@@ -1,0 +1,50 @@
+"""What comes after a verdict: accept, hand on to the next tier, or give up. The third layer of the router."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from routing.decision import Cause, Decision, Layer
+
+if TYPE_CHECKING:
+    from routing.task import FrozenTask
+    from routing.verdict import Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Accept:
+    """The output is the item's result."""
+
+
+@dataclass(frozen=True, slots=True)
+class Escalate:
+    """The item goes to another tier."""
+
+    decision: Decision
+
+
+@dataclass(frozen=True, slots=True)
+class Fail:
+    """There is no further tier; a person has to look."""
+
+
+Step = Accept | Escalate | Fail
+
+
+def first_decision(task: FrozenTask) -> Decision:
+    """Return where an item starts: the first tier, while no layer has anything to say."""
+    return Decision(task.tiers[0].name, Layer.DEFAULT, Cause.FIRST_TIER)
+
+
+def next_step(task: FrozenTask, tier: str, verdict: Verdict) -> Step:
+    """Return what follows from the verdict of one attempt in `tier`.
+
+    Raises ValueError where the task has no such tier. Provider trouble brings no verdict, and so never escalates.
+    """
+    if verdict.passed:
+        return Accept()
+    following = task.tier_after(tier)
+    if following is None:
+        return Fail()
+    return Escalate(Decision(following.name, Layer.ESCALATION, Cause.VERDICT_FAILED))
