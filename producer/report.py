@@ -15,7 +15,7 @@ from storage import progress
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from routing.deployment import DeploymentSpec
+    from routing.deployment import DeploymentSpec, ModelSpec
     from storage.database import Database
     from storage.progress import ModelUse
 
@@ -67,21 +67,20 @@ def job_report(database: Database, reference: str, deployment: DeploymentSpec | 
 
 
 def _model(use: ModelUse, deployment: DeploymentSpec | None) -> dict[str, object]:
+    spec = None if deployment is None else deployment.models.get(use.model)
     return {
         "tier": use.tier,
         "model": use.model,
-        "kind": _kind(use.model, deployment),
+        "kind": None if deployment is None or spec is None else _kind(spec, deployment),
         "price_source": use.price_source,
+        "price_note": spec.price.note if spec is not None and spec.price is not None else "",
         "attempts": use.attempts,
         "tokens_estimated": use.estimated,
     }
 
 
-def _kind(model: str, deployment: DeploymentSpec | None) -> str | None:
-    """Return what answers under a model's name, None where no deployment tells."""
-    if deployment is None or model not in deployment.models:
-        return None
-    server = deployment.servers.get(deployment.models[model].server)
+def _kind(spec: ModelSpec, deployment: DeploymentSpec) -> str:
+    server = deployment.servers.get(spec.server)
     if server is None:
         return "provider"
     return "offline engine" if server.engines else "recorded model"

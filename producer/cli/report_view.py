@@ -12,6 +12,10 @@ if TYPE_CHECKING:
 
 TITLE_WIDTH = 11
 _MOST_REASONS = 8
+_KINDS = {
+    "offline engine": " is an offline engine (rules, no language model)",
+    "recorded model": " is a recording of a real model",
+}
 
 
 def report_text(report: Mapping[str, Any]) -> str:
@@ -77,10 +81,14 @@ def _money(report: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _prices(report: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    told = set()
     for model in report["models"]:
-        kind = f", an {model['kind']}" if model["kind"] == "offline engine" else ""
-        kind = f", a {model['kind']}" if model["kind"] == "recorded model" else kind
-        yield "price", f"{model['model']}{kind}: {model['price_source']}"
+        kind = _KINDS.get(model["kind"], "")
+        note = f", {model['price_note']}" if model["price_note"] else ""
+        line = f"{model['model']}{kind}; price from {model['price_source']}{note}"
+        if line not in told:
+            told.add(line)
+            yield "model", line
 
 
 def _accuracy(report: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
