@@ -20,7 +20,15 @@ from typing import TYPE_CHECKING
 import json_repair
 
 from routing.completion import FinishReason
-from routing.strict_json import JsonSyntaxError, UnstorableJsonError, check_storable, read_json, read_json_at
+from routing.strict_json import (
+    JsonSyntaxError,
+    UnstorableJsonError,
+    check_storable,
+    count_keys,
+    count_written_keys,
+    read_json,
+    read_json_at,
+)
 from routing.verdict import CheckName, Failure
 
 if TYPE_CHECKING:
@@ -132,4 +140,6 @@ def _repair_freely(broken: str) -> ParsedAnswer:
     except (ValueError, RecursionError):
         return _failed("the answer's JSON is broken beyond repair")
     check_storable(value)
+    if count_keys(value) < count_written_keys(broken):
+        return _failed("the answer's JSON is broken, and repairing it would lose keys")
     return _object(value, None, repaired=True)

@@ -103,4 +103,5 @@ def _rates(name: str, spec: ModelSpec) -> _FlatRates | _TieredRates:
     match rates:
         case Decimal() as input_usd, Decimal() as output_usd, Decimal() | None as cached_usd:
             return _FlatRates.per_million(LISTED_SOURCE, input_usd, output_usd, cached_usd)
-    return _TieredRates(spec.model, spec.provider)
+        case _:
+            return _TieredRates(spec.model, spec.provider)

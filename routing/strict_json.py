@@ -85,18 +85,24 @@ _TOO_LARGE = "it holds a number beyond 64 bits"
 def _needs_a_closer_look(text: str, value: JsonValue) -> bool:
     """Whether orjson may have let something through: cheap tests that err only towards looking.
 
-    Each pair of an object has one colon outside of strings, so that as many keys as colons leave none for a duplicate.
+    Each member of an object has one colon outside of text, so that as many keys as colons leave none for a duplicate.
     """
-    keys = _count_keys(value)
+    keys = count_keys(value)
     return (
-        (text.count(":") != keys and len(_KEY_END.findall(text)) != keys)
+        (text.count(":") != keys and count_written_keys(text) != keys)
         or _NUL_ESCAPE in text
         or text.count("[") + text.count("{") > MAX_DEPTH
         or _LONG_NUMBER.search(text) is not None
     )
 
 
-def _count_keys(value: JsonValue) -> int:
+def count_written_keys(text: str) -> int:
+    """Count what looks like a key in quotes: at least as many as there are, because text may hold the like."""
+    return len(_KEY_END.findall(text))
+
+
+def count_keys(value: JsonValue) -> int:
+    """Count the keys of all objects in a value."""
     keys = 0
     containers = [value]
     while containers:
