@@ -46,7 +46,7 @@ class Acceptance:
                 RefusalCode.TOO_LARGE, f"its text is longer than {self._max_text_chars} characters; split it"
             )
         if not plain:
-            _check_storable(extract, expected)
+            check_storable(extract, expected)
         if not self._seen.add(custom_id):
             raise RefusedInputError(
                 RefusalCode.DUPLICATE_ID, "its custom_id was used before; ids are unique over the whole input"
@@ -56,7 +56,8 @@ class Acceptance:
         return Document(custom_id, text, extract.metadata, expected, extract.pages)
 
 
-def _check_storable(extract: Extract, expected: JsonObject | None) -> None:
+def check_storable(extract: Extract, expected: JsonObject | None = None) -> None:
+    """Raise RefusedInputError where the text, the metadata or the labels cannot be stored."""
     problem = text_problem(extract.text) or value_problem(extract.metadata) or value_problem(expected)
     if problem:
         raise RefusedInputError(RefusalCode.NOT_STORABLE, problem)

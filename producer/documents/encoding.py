@@ -27,6 +27,11 @@ _DECLARABLE = re.compile(
     r"utf-?(8|16|16le|16be|16-le|16-be)|(us-)?ascii|iso-?8859-\d{1,2}|latin-?1|windows-\d{3,4}|cp\d{3,4}"
     r"|koi8-[ru]|shift_jis|euc-(jp|kr)|iso-2022-jp|gb2312|gbk|gb18030|big5|macintosh"
 )
+# Western single-byte encodings fit the same bytes equally well; browsers, too, take this one where nothing is declared.
+_COMMONEST = "cp1252"
+_MARKED_ONLY = ["utf_16", "utf_16_le", "utf_16_be", "utf_32", "utf_32_le", "utf_32_be"]
+_ASCII = bytes(range(128))
+_FEWEST_TELLING_BYTES = 6  # with fewer, every encoding fits: "São Paulo" is Big5, too
 _WINDOW_BYTES = 32 * 1024
 
 
@@ -114,7 +119,12 @@ def _guess(sample: bytes) -> str:
         raise RefusedInputError(
             RefusalCode.NOT_TEXT, "it holds binary data, or UTF-16 without a byte order mark; save text as UTF-8"
         )
-    best = from_bytes(sample).best()
+    telling = sample.translate(None, _ASCII)
+    if len(telling) < _FEWEST_TELLING_BYTES:
+        return _COMMONEST
+    matches = from_bytes(sample, cp_exclusion=_MARKED_ONLY)
+    best = matches.best()
     if best is None:
         raise RefusedInputError(RefusalCode.NOT_TEXT, "its bytes fit no known text encoding; save it as UTF-8")
-    return best.encoding
+    fitting = {encoding for match in matches for encoding in match.could_be_from_charset}
+    return _COMMONEST if _COMMONEST in fitting else best.encoding

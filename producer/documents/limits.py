@@ -23,5 +23,5 @@ class IntakeLimits:
     max_text_chars: int = 16 * MEBIBYTE
     max_pages: int = 5_000
     reader_memory_bytes: int = 1024 * MEBIBYTE
-    reader_cpu_s: int = 60
-    reader_timeout_s: float = 120.0
+    reader_cpu_s: int = 30
+    reader_timeout_s: float = 60.0

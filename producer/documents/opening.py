@@ -39,14 +39,14 @@ def read_bounded(file: BinaryIO, max_bytes: int, head: bytes = b"") -> bytes:
 
     Raises RefusedInputError where that is nothing, or longer than `max_bytes`.
     """
-    blocks = [head] if head else []
-    room = max_bytes - len(head)
-    while block := file.read(_BLOCK_BYTES):
-        room -= len(block)
-        if room < 0:
-            raise RefusedInputError(RefusalCode.TOO_LARGE, f"it is larger than {max_bytes} bytes; split it")
+    blocks = [head]
+    length = len(head)
+    while length <= max_bytes and (block := file.read(_BLOCK_BYTES)):
         blocks.append(block)
-    if not blocks:
+        length += len(block)
+    if length > max_bytes:
+        raise RefusedInputError(RefusalCode.TOO_LARGE, f"it is larger than {max_bytes} bytes; split it")
+    if not length:
         raise RefusedInputError(RefusalCode.EMPTY, "it is empty")
     return b"".join(blocks)
 

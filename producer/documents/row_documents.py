@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, TypeVar
 
-from producer.documents.acceptance import checked_id
+from producer.documents.acceptance import check_storable, checked_id
 from producer.documents.batch_line import is_batch_line, read_batch_line
 from producer.documents.extract import Extract
 from producer.documents.opening import open_regular, refused_by_system
@@ -17,12 +17,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from routing.row_reader import RowReader
-
     from producer.documents.acceptance import Acceptance
     from producer.documents.file_extracts import FileExtracts
     from routing.document import Document
     from routing.json_value import JsonObject, JsonValue
+    from routing.row_reader import RowReader
 
 _Part = TypeVar("_Part")
 
@@ -73,10 +72,10 @@ class RowDocuments:
 
     def _custom_id(self, row: Row, value: JsonObject) -> str:
         custom_id = _asked(self._rows.custom_id, value)
-        if custom_id is None and is_batch_line(value):
-            custom_id = str(value["custom_id"])
         if custom_id is not None:
             return custom_id
+        if is_batch_line(value) and isinstance(value["custom_id"], str):
+            return value["custom_id"]
         return self._name if row.whole_text is not None else f"{self._name}:{row.number}"
 
     def _extract(self, row: Row, value: JsonObject) -> Extract:
@@ -100,6 +99,7 @@ class RowDocuments:
         try:
             with open_regular(self._inside_folder(named), follow_link=False) as file:
                 extract = self._files.extract(file, PurePosixPath(named).suffix.lower())
+            check_storable(extract)  # the row being plain says nothing of the file
         except RefusedInputError as refused:
             raise RefusedInputError(refused.code, f"the file named in `document`: {refused.reason}") from refused
         except OSError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mmap
+import secrets
 import tempfile
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Self
@@ -27,6 +28,8 @@ class SeenIds:
 
     def __init__(self) -> None:
         self._count = 0
+        # A key of its own: nobody can prepare ids that all fall into the same place.
+        self._key = secrets.token_bytes(_DIGEST_BYTES)
         self._allocate(_FIRST_SLOTS)
 
     def __enter__(self) -> Self:
@@ -39,7 +42,7 @@ class SeenIds:
 
     def add(self, custom_id: str) -> bool:
         """Remember an id, and return whether it is new."""
-        digest = blake2b(custom_id.encode(), digest_size=_DIGEST_BYTES).digest()
+        digest = blake2b(custom_id.encode(), digest_size=_DIGEST_BYTES, key=self._key).digest()
         if not self._put(digest):
             return False
         self._count += 1

@@ -43,11 +43,11 @@ class Spool:
         self._hash = sha256()
         try:
             directory.mkdir(parents=True, exist_ok=True)
-            self._documents = tempfile.TemporaryFile(dir=directory, buffering=_BLOCK_BYTES)  # noqa: SIM115 - closed by __exit__
             descriptor = os.open(self.refused_path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+            self._refusals = os.fdopen(descriptor, "wb", buffering=_BLOCK_BYTES)
+            self._documents = tempfile.TemporaryFile(dir=directory, buffering=_BLOCK_BYTES)  # noqa: SIM115 - closed by __exit__
         except OSError as error:
             raise _unwritable(directory, error) from error
-        self._refusals = os.fdopen(descriptor, "wb", buffering=_BLOCK_BYTES)
 
     def __enter__(self) -> Self:
         return self

@@ -37,7 +37,7 @@ def extract(data: bytes, limits: IntakeLimits) -> Extract:
     _check_package(data, limits.max_unpacked_bytes)
     try:
         document = docx.Document(io.BytesIO(data))
-    except (PackageNotFoundError, KeyError, ValueError, zipfile.BadZipFile, SyntaxError) as error:
+    except (PackageNotFoundError, KeyError, ValueError, zipfile.BadZipFile, SyntaxError, AttributeError) as error:
         raise RefusedInputError(
             RefusalCode.MALFORMED, "it is not a Word document, or broken; open and save it again"
         ) from error

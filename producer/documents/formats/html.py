@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from selectolax.lexbor import LexborHTMLParser
+from selectolax.lexbor import LexborHTMLParser, SelectolaxError
 
 from producer.documents.encoding import decode
 from producer.documents.extract import Extract
+from producer.documents.refusal import RefusalCode, RefusedInputError
 
 if TYPE_CHECKING:
     from selectolax.lexbor import LexborNode
@@ -26,23 +27,36 @@ _BLOCKS = frozenset((
 ))
 # fmt: on
 _CELLS = frozenset({"td", "th"})
+_KEPT_SPACE = "\ue000"  # of a private area: stands for the spaces of preformatted text while others collapse
 _BLANKS = re.compile(r"[ \t\r\n\f]+")
 _SPACES_AT_BREAKS = re.compile(r" *([\n\t]) *")
 _BLANK_LINES = re.compile(r"\s*\n\s*\n\s*")
 
 
-def extract(data: bytes, limits: IntakeLimits) -> Extract:  # noqa: ARG001 - the text of a page is shorter than the page
-    """Return what a reader sees, the title first. Never raises for bad markup; a wrong encoding is refused."""
+def extract(data: bytes, limits: IntakeLimits) -> Extract:
+    """Return what a reader sees, the title first.
+
+    No markup is bad enough to be refused. Raises RefusedInputError for a wrong encoding, and where memory runs out.
+    """
     declared = _CHARSET.search(data[:_CHARSET_WITHIN_BYTES])
     decoded = decode(data, declared[1].decode() if declared else None)
-    page = LexborHTMLParser(decoded.text)
+    page = _parsed(decoded.text, limits)
     title = page.css_first("title")
     parts = [_collapsed(title.text()), "\n"] if title else []
     if page.body:
         parts += _visible(page.body)
     text = _SPACES_AT_BREAKS.sub(r"\1", "".join(parts))
-    text = _BLANK_LINES.sub("\n", text).strip()
+    text = _BLANK_LINES.sub("\n", text).strip().replace(_KEPT_SPACE, " ")
     return Extract(text, metadata={"guessed_encoding": decoded.guessed} if decoded.guessed else {})
+
+
+def _parsed(text: str, limits: IntakeLimits) -> LexborHTMLParser:
+    try:
+        return LexborHTMLParser(text)
+    except SelectolaxError as error:  # the parser accepts any markup: only memory can fail it
+        raise RefusedInputError(
+            RefusalCode.TOO_COSTLY, f"reading it takes more than {limits.reader_memory_bytes} bytes of memory"
+        ) from error
 
 
 def _visible(body: LexborNode) -> list[str]:
@@ -66,7 +80,9 @@ def _visible(body: LexborNode) -> list[str]:
 def _text_of(node: LexborNode) -> str:
     text = node.text_content or ""
     parent = node.parent
-    return text if parent is not None and parent.tag == "pre" else _collapsed(text)
+    if parent is not None and parent.tag == "pre":
+        return text.replace(" ", _KEPT_SPACE)
+    return _collapsed(text)
 
 
 def _collapsed(text: str) -> str:
