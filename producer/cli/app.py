@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
@@ -24,6 +24,9 @@ from producer.cli import (
     worker,
 )
 from routing.errors import CheapfirstError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 app = typer.Typer(
     name="cheapfirst",
@@ -74,15 +77,14 @@ app.command()(flower.flower)
 app.add_typer(db.app, name="db")
 
 
-def main() -> None:
-    """Run the command line and end the process with its exit code. No error reaches the user as a traceback."""
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run a command, this process's own by default, and end with its exit code. No error is shown as a traceback."""
     try:
-        app(prog_name="cheapfirst")
+        app(args=arguments, prog_name="cheapfirst")
     except CheapfirstError as error:
         ending.tell(error)
         sys.exit(ending.of_error(error))
     except Exception as error:  # noqa: BLE001 - the last resort: whatever it is, people get one line and a file
-        from pathlib import Path
-
-        ending.tell_fault(error, Path(".cheapfirst") / "logs")
+        ending.tell_fault(error)
         sys.exit(ending.ExitCode.INTERNAL)
+    sys.exit(ending.ExitCode.DONE)

@@ -35,9 +35,13 @@ def of_job(job: JobRecord) -> ExitCode:
 
     if job.state is JobState.DONE:
         return ExitCode.ITEMS_FAILED if job.items_failed else ExitCode.DONE
-    if job.state is JobState.STOPPED:
-        return ExitCode.BUDGET if job.stop_reason is StopReason.BUDGET else ExitCode.UNREACHABLE
-    return ExitCode.INTERRUPTED
+    if job.state is not JobState.STOPPED or job.stop_reason is None:
+        return ExitCode.INTERRUPTED
+    return {
+        StopReason.BUDGET: ExitCode.BUDGET,
+        StopReason.PROVIDER_REFUSED: ExitCode.UNREACHABLE,
+        StopReason.TASK_UNUSABLE: ExitCode.WRONG_USAGE,
+    }[job.stop_reason]
 
 
 def of_error(error: CheapfirstError) -> ExitCode:
@@ -52,17 +56,23 @@ def tell(error: CheapfirstError) -> None:
     print(f"cheapfirst: {error}", file=sys.stderr)  # noqa: T201 - this is the command line
 
 
-def tell_fault(error: Exception, log_directory: Path) -> None:
+def tell_fault(error: Exception) -> None:
     """Say that this program is at fault, and keep where it happened in a file.
 
     The error's own message is kept out of it, because it may quote a document.
     """
-    file = log_directory / f"fault-{datetime.now(UTC):%Y%m%d-%H%M%S-%f}.log"
-    frames = "".join(traceback.format_tb(error.__traceback__))
+    place = "".join(traceback.format_tb(error.__traceback__)) + f"{type(error).__qualname__}\n"
     try:
-        log_directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        file.write_text(f"{frames}{type(error).__qualname__}\n", encoding="utf-8")
-        where = f"Where it happened is in {file}; please report it."
-    except OSError:
-        where = f"It happened in:\n{frames}"
-    print(f"cheapfirst: A fault of this program ({type(error).__qualname__}). {where}", file=sys.stderr)  # noqa: T201
+        told = f"Where is in {_keep(place)}; please report it."
+    except (OSError, CheapfirstError):
+        told = f"Please report it:\n{place}"
+    print(f"cheapfirst: This program is at fault ({type(error).__qualname__}). {told}", file=sys.stderr)  # noqa: T201
+
+
+def _keep(place: str) -> Path:
+    from producer.home import make_folder
+    from workers.settings import read_settings
+
+    file = make_folder(read_settings().home / "logs") / f"fault-{datetime.now(UTC):%Y%m%d-%H%M%S-%f}.log"
+    file.write_text(place, encoding="utf-8")
+    return file

@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tests.support.ended_jobs import LedgerJob, documents
+
+if TYPE_CHECKING:
+    from storage.database import Database
+    from tests.support.command_line import CommandLine
+
+
+def test_the_report_has_exactly_the_promised_figures(cheapfirst: CommandLine, home_ledger: Database) -> None:
+    """Counts, dollars, failures by check, the estimated baseline, the saving and the latency."""
+    job = LedgerJob(home_ledger, documents("a", "b", "c"))
+    job.accept({})
+    job.escalate_and_accept({}, ("grounding", "company"), ("rules", ""))
+    job.fail({}, ("grounding", "total"))
+    report = cheapfirst("report", "receipt-1", "--json").json
+    assert (report["job"], report["state"]) == ("receipt-1", "done")
+    assert report["items"] == {"total": 3, "done": 2, "failed": 1}
+    promised = {
+        name: {key: tier[key] for key in ("attempts", "accepted", "escalated", "cost_usd")}
+        for name, tier in report["tiers"].items()
+    }
+    assert promised == {
+        "cheap": {"attempts": 3, "accepted": 1, "escalated": 2, "cost_usd": 0.003},
+        "expensive": {"attempts": 2, "accepted": 1, "escalated": 0, "cost_usd": 0.02},
+    }
+    assert report["failures"] == {"grounding": 3, "rules": 1}
+    assert (report["cost_usd"], report["baseline_usd"], report["baseline_kind"]) == (0.023, 0.03, "estimated")
+    assert report["saved_fraction"] == 0.233333
+    assert report["latency_ms"] == {"p50": 4, "p95": 6}
+
+
+def test_people_read_it_in_one_screen(cheapfirst: CommandLine, home_ledger: Database) -> None:
+    """What was accepted where, why items escalated, what it cost and what is only an estimate."""
+    job = LedgerJob(home_ledger, documents("a", "b", "c", "d"))
+    job.accept({})
+    job.escalate_and_accept({}, ("grounding", "company"), ("rules", ""))
+    job.fail({}, ("grounding", "total"))
+    text = cheapfirst("report").out
+    for line in (
+        "items       4: 2 done, 1 failed, 1 open",
+        "cheap       1 accepted (25% of all), 2 escalated; 3 calls, $0.003",
+        "expensive   1 accepted (25% of all), 1 failed; 2 calls, $0.02",
+        "failed in   cheap: grounding company 1, grounding total 1, rules 1",
+        "cost        $0.023",
+        "all expensive about $0.03, an estimate",
+        "saved       23.3% of that",
+        "latency     p50 4 ms, p95 6 ms",
+        "model       small; price from cheapfirst.yaml",
+    ):
+        assert line in text
