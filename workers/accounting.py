@@ -17,11 +17,10 @@ from storage.states import AttemptOutcome
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from routing.price import PriceList
-
     from routing.completion import Completion
     from routing.decision import Decision
     from routing.errors import CallRefusedError, ProviderTroubleError
+    from routing.price import PriceList
     from routing.task import FrozenTask
     from routing.verdict import Failure, Verdict
     from storage.claims import ClaimedItem

@@ -7,7 +7,6 @@ import signal
 from typing import TYPE_CHECKING
 
 from routing.price import PriceList
-
 from storage import migrate
 from storage.database import Database
 from workers.accounting import Accountant

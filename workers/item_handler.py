@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
     from gateway.gateway import Gateway
     from routing.compiled_task import CompiledTask
-
     from routing.completion import Completion
     from routing.verdict import Verdict
     from storage.claims import ClaimedItem

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from routing.compiled_task import CompiledTask
-
     from storage.claims import Claim, ClaimedItem
     from storage.database import Database
     from workers.gate import Gate

@@ -26,6 +26,7 @@ class GatedThreadPool(TaskPool):  # type: ignore[misc] # Celery is untyped
     """A threads pool whose size is the number of calls in flight."""
 
     engine: Engine
+    executor: ThreadPoolExecutor
 
     def __init__(self, *arguments: Any, **options: Any) -> None:  # noqa: ANN401 - Celery's own signature
         super().__init__(*arguments, **options)

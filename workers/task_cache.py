@@ -7,7 +7,6 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING
 
 from routing.compiled_task import CompiledTask
-
 from storage import jobs
 
 if TYPE_CHECKING:

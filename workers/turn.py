@@ -6,10 +6,10 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 import orjson
-from routing.escalation import Accept, Escalate, Fail, next_step
 
 from routing.completion import Prompt
 from routing.decision import Cause, Decision, Layer
+from routing.escalation import Accept, Escalate, Fail, next_step
 from routing.verdict import Verdict
 from storage.records import Accepted, Escalated, Failed, ItemRecord
 from storage.states import AttemptOutcome, FailReason
@@ -17,7 +17,6 @@ from workers.accounting import Timing, failures_json, storable
 
 if TYPE_CHECKING:
     from routing.compiled_task import CompiledTask
-
     from routing.completion import Completion
     from routing.errors import CallRefusedError, ProviderTroubleError, UsageError
     from storage.claims import ClaimedItem

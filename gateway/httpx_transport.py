@@ -1,0 +1,55 @@
+"""The transport on httpx, whose own pool is replaced by pyreqwest's (docs/decisions/0002-http-transport.md)."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import httpx
+from pyreqwest.client import ClientBuilder
+from pyreqwest.compatibility.httpx import HttpxTransport as PyreqwestTransport
+
+from gateway.transport import MAX_BODY_BYTES, HttpAnswer
+from routing.errors import ProviderTroubleError, Trouble
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class HttpxTransport:
+    """Sends through an `httpx.AsyncClient`. `transport` replaces the connection pool under it."""
+
+    def __init__(self, max_body_bytes: int = MAX_BODY_BYTES, transport: httpx.AsyncBaseTransport | None = None) -> None:
+        self._max_body_bytes = max_body_bytes
+        pool = transport or PyreqwestTransport(ClientBuilder().follow_redirects(enable=False).build())
+        # The deadline is ours: httpx counts each read by itself, so that a dripping body never times out.
+        self._client = httpx.AsyncClient(transport=pool, timeout=None, follow_redirects=False)  # noqa: S113
+
+    async def post(self, url: str, headers: Mapping[str, str], body: bytes, timeout_s: float) -> HttpAnswer:
+        """Send one request and return its answer, as the port says."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                return await self._exchange(url, headers, body)
+        except TimeoutError:
+            raise ProviderTroubleError(f"No answer within {timeout_s:g} s.", Trouble.TIMEOUT) from None
+        except httpx.TimeoutException:
+            raise ProviderTroubleError("The connection timed out.", Trouble.TIMEOUT) from None
+        except httpx.DecodingError:
+            raise ProviderTroubleError("The answer cannot be decoded.", Trouble.BAD_BODY) from None
+        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, OSError) as error:
+            raise ProviderTroubleError(f"No answer ({type(error).__name__}).", Trouble.UNREACHABLE) from None
+
+    async def _exchange(self, url: str, headers: Mapping[str, str], body: bytes) -> HttpAnswer:
+        async with self._client.stream("POST", url, headers=headers, content=body) as response:
+            parts = bytearray()
+            async for part in response.aiter_bytes():
+                parts += part
+                if len(parts) > self._max_body_bytes:
+                    raise ProviderTroubleError(
+                        f"The answer is larger than {self._max_body_bytes} bytes.", Trouble.BAD_BODY
+                    )
+            return HttpAnswer(response.status_code, response.headers, bytes(parts))
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        await self._client.aclose()

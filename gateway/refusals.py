@@ -1,0 +1,85 @@
+"""Reading a refused call: a passing trouble, a form the model does not take, or a call that can never succeed."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import orjson
+
+from gateway.providers.provider import Manner, Shape
+from routing.errors import CallRefusedError, ProviderTroubleError, Trouble
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from gateway.transport import HttpAnswer
+    from routing.deployment import ModelSpec
+
+_REQUEST_TIMEOUT, _CONFLICT, _TOO_EARLY, _TOO_MANY = 408, 409, 425, 429
+_OVERLOADED_FROM = 500
+_FORM_STATUSES = frozenset({400, 404, 415, 422, 501})
+_CODE = re.compile(r"[a-zA-Z0-9_.\-]{1,64}")
+_MOST_OF_BODY = 4096
+_ABOUT_SHAPE = {
+    Shape.JSON_SCHEMA: ("response_format", "json_schema", "json schema", "schema", "strict"),
+    Shape.TOOL: ("tool", "function", "input_schema"),
+    Shape.JSON: ("response_format", "json_object"),
+    Shape.TEXT: (),
+}
+_REMEDIES = {
+    401: "Set {variable} to a valid key.",
+    402: "The account has no credit.",
+    403: "The key in {variable} may not use this model.",
+    404: "Check `model` and `base_url` of `models.{name}`.",
+    413: "The document is too long for this model.",
+}
+
+
+def trouble_of(answer: HttpAnswer, retry_after_s: float) -> ProviderTroubleError | None:
+    """Return the passing trouble a status stands for, None where it is something else."""
+    if answer.status == _TOO_MANY:
+        return ProviderTroubleError("The provider limits the rate (429).", Trouble.RATE_LIMITED, retry_after_s)
+    if answer.status >= _OVERLOADED_FROM and answer.status not in _FORM_STATUSES:
+        return ProviderTroubleError(f"The provider has trouble ({answer.status}).", Trouble.OVERLOADED, retry_after_s)
+    if answer.status in {_REQUEST_TIMEOUT, _CONFLICT, _TOO_EARLY}:
+        return ProviderTroubleError(f"Not now ({answer.status}).", Trouble.OVERLOADED, retry_after_s)
+    return None
+
+
+def step_down(answer: HttpAnswer, manner: Manner, shapes: Sequence[Shape]) -> Manner | None:
+    """Return the manner to try next where the refusal speaks of this one, None where it does not."""
+    if answer.status not in _FORM_STATUSES:
+        return None
+    said = answer.body[:_MOST_OF_BODY].decode("utf-8", "replace").lower()
+    if manner.send_logprobs and "logprobs" in said:
+        return replace(manner, send_logprobs=False)
+    if manner.send_temperature and "temperature" in said:
+        return replace(manner, send_temperature=False)
+    if not manner.old_token_field and "max_completion_tokens" in said:
+        return replace(manner, old_token_field=True)
+    following = shapes[shapes.index(manner.shape) + 1 :] if manner.shape in shapes else ()
+    if following and any(word in said for word in _ABOUT_SHAPE[manner.shape]):
+        return replace(manner, shape=following[0])
+    return None
+
+
+def refusal_of(answer: HttpAnswer, spec: ModelSpec) -> CallRefusedError:
+    """Return the error for a call that can never succeed. Of the provider's own words, only its code is told."""
+    code = _code(answer.body)
+    told = f"Model `{spec.name}` ({spec.provider}: {spec.model}) refused the call with status {answer.status}"
+    remedy = _REMEDIES.get(answer.status, "").format(
+        variable=spec.api_key_variable or "the key's variable", name=spec.name
+    )
+    return CallRefusedError(f"{told}{f' ({code})' if code else ''}. {remedy}".rstrip(), answer.status)
+
+
+def _code(body: bytes) -> str:
+    """Return the provider's short code for an error. Its message may quote the prompt, so that is never read."""
+    try:
+        error = orjson.loads(body)["error"]
+        code = error.get("code") or error.get("type") or ""
+    except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError, IndexError):
+        return ""
+    return code if isinstance(code, str) and _CODE.fullmatch(code) else ""

@@ -1,0 +1,37 @@
+"""The port to HTTP: one POST, one bounded answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+MAX_BODY_BYTES = 8 * 1024 * 1024
+"""No answer of a chat model comes near; a decompressed bomb stops here."""
+
+
+@dataclass(frozen=True, slots=True)
+class HttpAnswer:
+    """What came back. Header names are in lower case; `body` is decoded from its transfer and content encodings."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class Transport(Protocol):
+    """Sends requests. Every form follows no redirect, verifies certificates and keeps nothing between calls."""
+
+    async def post(self, url: str, headers: Mapping[str, str], body: bytes, timeout_s: float) -> HttpAnswer:
+        """Send one request and return its answer, whatever its status.
+
+        `timeout_s` covers everything, a dripping body included. Raises ProviderTroubleError: TIMEOUT past it,
+        UNREACHABLE where no answer began or it broke off, BAD_BODY where it cannot be decoded or passes the cap.
+        """
+        ...
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        ...

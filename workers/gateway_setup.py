@@ -1,0 +1,50 @@
+"""The gateway of a process: models with their addresses and keys, behind limits that all processes share."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gateway.gateway import Gateway
+from gateway.httpx_transport import HttpxTransport
+from gateway.limits import NoLimits
+from routing.errors import UsageError
+from workers.limits.redis_limits import RedisLimits
+
+if TYPE_CHECKING:
+    from pydantic import SecretStr
+
+    from routing.deployment import DeploymentSpec, ModelSpec
+    from workers.settings import Settings
+
+
+def open_gateway(settings: Settings, deployment: DeploymentSpec, redis_url: SecretStr | None) -> Gateway:
+    """Return the gateway of this deployment. Without Redis, limits are not kept: fit for single calls only.
+
+    Raises UsageError where a key's variable is not set or a loopback server's address is not known.
+    """
+    models = {name: _addressed(spec, settings) for name, spec in deployment.models.items()}
+    keys = {name: _key(spec, settings) for name, spec in models.items() if spec.api_key_variable}
+    limited = any(spec.requests_per_minute or spec.tokens_per_minute for spec in models.values())
+    limits = RedisLimits.at(redis_url) if limited and redis_url is not None else NoLimits()
+    return Gateway(models, keys, HttpxTransport(), limits=limits)
+
+
+def _addressed(spec: ModelSpec, settings: Settings) -> ModelSpec:
+    if not spec.server:
+        return spec
+    url = settings.server_urls.get(spec.server.lower())
+    if url is None:
+        raise UsageError(
+            f"Model `{spec.name}` is answered by the server `{spec.server}`, which does not run.",
+            f"`cheapfirst run` starts it; elsewhere set CHEAPFIRST_SERVER_{spec.server.upper()} to its address.",
+        )
+    return spec.model_copy(update={"base_url": url})
+
+
+def _key(spec: ModelSpec, settings: Settings) -> SecretStr:
+    key = settings.key(spec.api_key_variable)
+    if key is None:
+        raise UsageError(
+            f"Model `{spec.name}` needs a key, and {spec.api_key_variable} is not set.", "Set it in the environment."
+        )
+    return key
