@@ -26,7 +26,10 @@ def check(
     deployment: DeploymentOption = None,
     as_json: AsJson = False,
 ) -> None:
-    """Look at everything a job needs, and say how to mend what is wrong. Each model is asked one short question."""
+    """Find what is missing, and say how to mend it.
+
+    Looks at files, keys, broker, ledger, clocks and versions, and asks each model of a provider one short question.
+    """
     from producer.doctor import examine
     from workers.settings import read_settings
 

@@ -16,8 +16,9 @@ LABELS = EXAMPLE / "labels.jsonl"
 
 
 def demo(*, as_json: AsJson = False) -> None:
-    """Run the receipts of examples/receipts through offline engines, with embedded services and a ledger of its own.
+    """Run the receipts that ship as an example.
 
+    The documents of examples/receipts go through offline engines, with embedded services and a ledger of their own.
     Nothing is called outside this machine. What it writes is in the folder `demo` under CHEAPFIRST_HOME, made anew.
     """
     from producer.cli.run import run_order

@@ -18,9 +18,10 @@ def flower(
         str, typer.Option(help="The address to listen on; other than loopback only with FLOWER_PASSWORD set.")
     ] = "127.0.0.1",
 ) -> None:
-    """Watch queues and workers in the browser, on the broker of REDIS_URL or of a `cheapfirst run` in this folder.
+    """Watch queues and workers in the browser.
 
-    The user is `cheapfirst`; the password is FLOWER_PASSWORD, or a new one that is printed once.
+    On the broker of REDIS_URL, or of a `cheapfirst run` in this folder. The user is `cheapfirst`; the password is
+    FLOWER_PASSWORD, or a new one that is printed once.
     """
     from producer.flower import flower_command
     from producer.services import with_running_broker

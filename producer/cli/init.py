@@ -16,9 +16,10 @@ FIRST_TASK = Path(__file__).parents[1] / "first_task"
 def init(
     folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="Where to write them.")] = Path(),
 ) -> None:
-    """Write a commented cheapfirst.yaml and a first task with documents, which runs as it is on offline engines.
+    """Write a first deployment and a first task.
 
-    Nothing that is there already is touched.
+    The deployment file is commented; the task has documents and runs as it is, on an offline engine. Nothing that is
+    there already is touched.
     """
     sources = sorted(path for path in FIRST_TASK.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
     targets = {source: folder / source.relative_to(FIRST_TASK) for source in sources}

@@ -24,7 +24,10 @@ def items(
     limit: Annotated[int, typer.Option("--limit", min=1, help="How many to list, from the first on.")] = 100,
     as_json: AsJson = False,
 ) -> None:
-    """List items of a job with their tier, cost and what failed."""
+    """List items of a job.
+
+    Each with its state, tier, calls, cost and what failed.
+    """
     from producer.items import item_figures
     from producer.ledger import find_job, open_ledger
     from storage import results
@@ -63,7 +66,10 @@ def show(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Tell the whole story of one item: each attempt, its verdict and reasons, cost, output, spans and times."""
+    """Tell the whole story of one item.
+
+    Each attempt with its verdict and reasons, cost, answer, spans and times, and the output.
+    """
     from producer.cli.trail_view import story
     from producer.items import trail_figures
     from producer.ledger import find_job, open_ledger

@@ -25,9 +25,10 @@ def status(
     watch: Annotated[bool, typer.Option("--watch", help="Keep showing it until the job ends or stops.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Show how a job stands: each tier's counts, pace, time left, cost and saving so far.
+    """Show how a job stands.
 
-    With --watch, the exit code is the job's own; with --json as well, a line of JSON is printed each second.
+    Each tier's counts, pace and time left, cost and saving so far, and the workers with their calls in flight. With
+    --watch, the exit code is the job's own; with --json as well, a line of JSON is printed each second.
     """
     from producer.ledger import find_job, open_ledger
     from workers.settings import read_settings

@@ -7,7 +7,11 @@ from producer.cli.parameters import AsJson, JobArgument  # noqa: TC001 - typer r
 
 
 def report(job: JobArgument = None, *, as_json: AsJson = False) -> None:
-    """Print the report of a job: tiers, failed checks, cost, saving, latency, and accuracy where labels are."""
+    """Print what a job did, cost and saved.
+
+    Tiers, failed checks by field, the cost beside the estimated cost of the last tier alone, latency, and accuracy
+    where labels are.
+    """
     from producer.cli.report_view import report_text
     from producer.ledger import find_job, open_ledger
     from producer.report import job_report

@@ -23,9 +23,10 @@ def results(
         Format | None, typer.Option("--format", help="The form; otherwise what the file's name ends with, or jsonl.")
     ] = None,
 ) -> None:
-    """Write the rows of a job's ended items, each with its tier, model, cost, attempts and failed checks.
+    """Write what a job gave, as rows.
 
-    In CSV, texts that a spreadsheet would run as formulas get a leading apostrophe. Parquet needs pyarrow.
+    Each item that has ended is a row with its output, tier, model, cost, attempts and failed checks. In CSV, texts that
+    a spreadsheet would run as formulas get a leading apostrophe. Parquet needs pyarrow.
     """
     from producer.exports.export import export_results, write_results
     from producer.ledger import find_job, open_ledger

@@ -49,8 +49,9 @@ def run(  # noqa: PLR0913 - each is an option of the command
     flower: Annotated[bool, typer.Option("--flower", help="Start Flower beside it, with a new password.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Run a job here: check its documents, call models, check answers, escalate, and print the report.
+    """Run a job here, from documents to report.
 
+    Every input is checked first; then models are called, their answers checked, and what fails goes to the next tier.
     A broker, a ledger and the deployment's loopback model servers are started unless they are configured. Ctrl-C stops
     cleanly, and the same command again goes on where it stopped; for a job that is done, it prints its report again.
     """

@@ -20,7 +20,10 @@ _LOOK_EVERY_S = 0.1
 
 
 def cancel(job: JobArgument = None) -> None:
-    """Let no further item of a job be called; calls in flight end, and what is done stays."""
+    """Let no further item of a job be called.
+
+    Calls in flight end, and what is done stays.
+    """
     from producer.ledger import find_job, open_ledger
     from storage import jobs
     from workers.settings import read_settings
@@ -33,9 +36,10 @@ def cancel(job: JobArgument = None) -> None:
 
 
 def retry(job: JobArgument = None, *, budget: BudgetOption = None) -> None:
-    """Put a job's failed items back on their queue, and let a stopped or cancelled job go on.
+    """Queue the failed items of a job again.
 
-    Workers that run take them up within seconds; where none runs, repeat the `cheapfirst run` of this job.
+    A job that was stopped or cancelled goes on. Workers that run take them up within seconds; where none runs, repeat
+    the `cheapfirst run` of this job.
     """
     from producer.ledger import find_job, open_ledger
     from producer.retry import retry_job
@@ -56,7 +60,10 @@ def scale(
     queue: Annotated[str, typer.Argument(metavar="QUEUE", help="The queue, which is named after its tier.")],
     concurrency: Annotated[int, typer.Argument(metavar="N", min=1, max=10_000, help="Calls in flight per worker.")],
 ) -> None:
-    """Set how many calls each worker of a queue keeps in flight, while it runs and when it starts again."""
+    """Change a queue's concurrency while it runs.
+
+    Sets how many calls each worker of the queue keeps in flight, now and when it starts again.
+    """
     from producer.ledger import open_ledger
     from storage import workers
     from workers.settings import read_settings

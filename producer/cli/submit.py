@@ -31,9 +31,10 @@ def submit(
     deployment: DeploymentOption = None,
     as_json: AsJson = False,
 ) -> None:
-    """Check every input, write the job down, and put it on the queues. Workers elsewhere do the rest.
+    """Queue a job for workers that run elsewhere.
 
-    The same submission again is the same job, and goes on where it stopped.
+    Every input is checked before anything is written down. The same submission again is the same job, and goes on where
+    it stopped.
     """
     from producer.enqueue import enqueue
     from producer.ledger import open_ledger

@@ -27,10 +27,11 @@ def worker(
     ] = None,
     deployment: DeploymentOption = None,
 ) -> None:
-    """Serve queues until Ctrl-C or SIGTERM, which let calls in flight finish. Needs REDIS_URL.
+    """Serve queues until it is stopped.
 
-    The worker process is replaced when it ends or stands still. `celery -A workers.app worker -Q QUEUE` runs the same
-    process without that care.
+    Ctrl-C and SIGTERM let calls in flight finish. Needs REDIS_URL, or a `cheapfirst run` in this folder. The worker
+    process is replaced when it ends or stands still. `celery -A workers.app worker -Q QUEUE` runs the same process
+    without that care.
     """
     from producer.worker import serving
     from workers.settings import read_settings
