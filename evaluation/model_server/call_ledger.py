@@ -1,0 +1,41 @@
+"""The server's own count of calls: what was really asked, to be compared with what was billed."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from evaluation.model_server.engine import EngineRequest
+
+
+class CallLedger:
+    """Counts answered and faulty calls, and calls by document (a hash of the last user message)."""
+
+    def __init__(self) -> None:
+        self.answered: Counter[str] = Counter()
+        self.faulty: Counter[str] = Counter()
+        self.by_document: Counter[str] = Counter()
+        self.in_flight = 0
+        self.most_in_flight = 0
+
+    def count_answer(self, request: EngineRequest) -> None:
+        """Count a call that was answered, and will be billed."""
+        self.answered[request.model] += 1
+        self.by_document[f"{request.model}:{document_hash(request.messages[-1].content)}"] += 1
+
+    def as_json(self) -> dict[str, object]:
+        """Return the counts, as `GET /calls` shows them."""
+        return {
+            "answered": dict(self.answered),
+            "faulty": dict(self.faulty),
+            "by_document": dict(self.by_document),
+            "in_flight": self.in_flight,
+            "most_in_flight": self.most_in_flight,
+        }
+
+
+def document_hash(text: str) -> str:
+    """Return the name the ledger uses for a document: nothing of its text can be read from it."""
+    return hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=12).hexdigest()
