@@ -55,11 +55,11 @@ class Spool:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        with suppress(OSError):  # a full disk was told when it was written to
-            self._documents.close()
-        self._refusals.close()
+        for file in (self._documents, self._refusals):
+            with suppress(OSError):  # a full disk was told when it was written to
+                file.close()
         if not self.refused:
-            self.refused_path.unlink()
+            self.refused_path.unlink(missing_ok=True)
 
     @property
     def fingerprint(self) -> str:

@@ -108,10 +108,11 @@ def test_refusals_are_not_written_through_a_link(tmp_path: Path) -> None:
     assert not (tmp_path / "other").exists()
 
 
-def test_a_full_disk_is_told(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("file", "outcome"), [("_documents", FIRST), ("_refusals", REFUSED)])
+def test_a_full_disk_is_told(tmp_path: Path, file: str, outcome: Document | Refusal) -> None:
     """A write that fails is the user's to mend, and closing does not fail again."""
     with Spool(tmp_path) as spool:
-        spool._documents.close()
-        spool._documents = open("/dev/full", "wb")  # noqa: PTH123, SIM115 - the disk that is always full
+        getattr(spool, file).close()
+        setattr(spool, file, open("/dev/full", "wb"))  # noqa: PTH123, SIM115 - the disk that is always full
         with pytest.raises(UsageError, match="cannot be written"):
-            spool.fill([FIRST])
+            spool.fill([outcome])
