@@ -1,0 +1,184 @@
+"""The doctor: looks at everything a job needs, and says what to do about what is missing."""
+
+from __future__ import annotations
+
+import asyncio
+import platform
+import time
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, TypeVar
+
+from workers.deployment import find_deployment, read_deployment
+from workers.gateway_setup import open_gateway
+
+from producer.embedded.redis_binary import find_redis_binary
+from producer.ledger import reach_ledger
+from producer.services import model_server_urls, with_running_broker
+from producer.task_folder import load_task
+from routing.deployment import DeploymentSpec
+from routing.errors import CheapfirstError, InvalidFileError, ProviderError, ServiceUnreachableError
+from storage import clock, migrate
+from workers.broker import Broker
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterator
+
+    from routing.deployment import ModelSpec
+    from routing.task import FrozenTask
+    from workers.settings import Settings
+
+T = TypeVar("T")
+
+MOST_SKEW_MS = 2_000
+PROBE_TIMEOUT_S = 10.0
+SHOWN_VERSIONS = ("cheapfirst", "celery", "redis", "sqlmodel", "httpx", "flower")
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at. `fix` says what to do, empty where nothing is to be done.
+
+    `advice` is fine for now, `wrong` a file, a key or a setting to mend, `unreachable` a service to start.
+    """
+
+    subject: str
+    level: Literal["ok", "advice", "wrong", "unreachable"]
+    message: str
+    fix: str = ""
+
+
+def examine(settings: Settings, deployment: Path | None, task: Path | None) -> Iterator[Finding]:
+    """Yield what is found, as it is found: versions, files, keys, broker, ledger, clocks, models."""
+    yield Finding("versions", "ok", _versions())
+    frozen = None if task is None else (yield from _read("task", lambda: load_task(task)))
+    spec = yield from _read(
+        "deployment",
+        lambda: read_deployment(find_deployment(deployment, settings.deployment, task, Path.cwd())),
+    )
+    yield from _guarded("broker", _broker(with_running_broker(settings)))
+    yield from _guarded("ledger", _ledger(settings))
+    if spec is not None:
+        yield from _guarded("models", _models(settings, spec, frozen))
+
+
+def _versions() -> str:
+    packages = ", ".join(f"{name} {version(name)}" for name in SHOWN_VERSIONS)
+    return f"Python {platform.python_version()}, {packages}"
+
+
+def _read(subject: str, read: Callable[[], T]) -> Generator[Finding, None, T | None]:
+    try:
+        found = read()
+    except CheapfirstError as error:
+        yield from _faults(subject, error)
+        return None
+    yield Finding(subject, "ok", "reads well")
+    return found
+
+
+def _guarded(subject: str, findings: Iterator[Finding]) -> Iterator[Finding]:
+    try:
+        yield from findings
+    except CheapfirstError as error:
+        yield from _faults(subject, error)
+
+
+def _faults(subject: str, error: CheapfirstError) -> Iterator[Finding]:
+    if isinstance(error, InvalidFileError):
+        for problem in error.problems:
+            place = f"{problem.file}:{problem.line}:{problem.column}" if problem.line else problem.file
+            yield Finding(subject, "wrong", f"{place}: {problem.message}", problem.suggestion or "Mend this line.")
+        return
+    unreachable = isinstance(error, ServiceUnreachableError | ProviderError)
+    yield Finding(subject, "unreachable" if unreachable else "wrong", error.message, error.hint)
+
+
+def _broker(settings: Settings) -> Iterator[Finding]:
+    if settings.redis_url is None:
+        yield Finding("broker", "ok", f"REDIS_URL is not set: `cheapfirst run` starts {find_redis_binary()}")
+        return
+    broker = Broker(settings.redis_url)
+    try:
+        broker.ping()
+        yield Finding("broker", "ok", "answers")
+        for advice in broker.advice():
+            message, _, fix = advice.partition(": ")
+            yield Finding("broker", "advice", message, fix)
+    finally:
+        broker.close()
+
+
+def _ledger(settings: Settings) -> Iterator[Finding]:
+    if settings.ledger is None and not (settings.home / "ledger.db").exists():
+        yield Finding("ledger", "ok", f"DATABASE_URL is not set: `cheapfirst run` makes one in {settings.home}")
+        return
+    with reach_ledger(settings) as database:
+        before = _local_ms()
+        skew_ms = clock.read_ms(database) - before
+        migrate.require_current(database)
+        yield Finding("ledger", "ok", f"{database.address} is at version {migrate.version(database)}")
+        if abs(skew_ms) > MOST_SKEW_MS:
+            yield Finding(
+                "clock",
+                "advice",
+                f"The database's clock is {skew_ms / 1000:+.1f} s from this machine's.",
+                "Let both follow the same time server (NTP); leases use the database's alone.",
+            )
+        else:
+            yield Finding("clock", "ok", f"The database's clock is {skew_ms} ms from this machine's.")
+
+
+def _local_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def _models(settings: Settings, spec: DeploymentSpec, task: FrozenTask | None) -> Iterator[Finding]:
+    wanted = list(spec.models) if task is None else _models_of(task)
+    for name in wanted:
+        model = spec.models.get(name)
+        if model is None:
+            yield Finding(
+                f"model {name}", "wrong", "The task names it, the deployment does not.", "Add it under `models`."
+            )
+        elif model.server:
+            yield from _guarded(f"model {name}", _reach_server(settings, spec, model))
+        else:
+            yield from _guarded(f"model {name}", _reach_provider(settings, model))
+
+
+def _models_of(task: FrozenTask) -> list[str]:
+    agreement = [task.checks.agreement.model] if task.checks.agreement else []
+    return list(dict.fromkeys([*(tier.model for tier in task.tiers), *agreement]))
+
+
+def _reach_server(settings: Settings, spec: DeploymentSpec, model: ModelSpec) -> Iterator[Finding]:
+    """Start the loopback server where it does not run. It is not asked: a recording answers what was recorded only."""
+    with model_server_urls(settings, {model.server: spec.servers[model.server]}):
+        yield Finding(f"model {model.name}", "ok", f"its loopback server `{model.server}` comes up")
+
+
+def _reach_provider(settings: Settings, model: ModelSpec) -> Iterator[Finding]:
+    # Alone and without fallbacks, so that what is found is this model's own.
+    alone = model.model_copy(update={"fallback": (), "timeout_s": min(model.timeout_s, PROBE_TIMEOUT_S)})
+    try:
+        asyncio.run(_probe(settings, DeploymentSpec(models={model.name: alone})))
+    except ProviderError as error:
+        yield Finding(
+            f"model {model.name}",
+            "unreachable",
+            error.message,
+            "Look at its base_url, its model name, its key and the account behind it.",
+        )
+    else:
+        yield Finding(f"model {model.name}", "ok", "answers")
+
+
+async def _probe(settings: Settings, deployment: DeploymentSpec) -> None:
+    gateway = open_gateway(settings, deployment, None)
+    try:
+        for name in deployment.models:
+            await gateway.probe(name)
+    finally:
+        await gateway.aclose()
