@@ -48,7 +48,7 @@ _ESCAPE = re.compile(r'\\(?P<known>["\\/bfnrtu]?)')
 class ParsedAnswer:
     """The object in an answer, or why there is none. `failures` is empty exactly where there is an output.
 
-    `start` is the offset in the answer at which the object's JSON begins; None where it was repaired.
+    `start` is the offset in the answer at which the object's JSON begins; None where that was changed to read it.
     """
 
     output: JsonObject | None
@@ -127,9 +127,10 @@ def _repair(text: str, position: int) -> ParsedAnswer:
         return _failed("the answer ends before its JSON object does")
     mended = _ESCAPE.sub(lambda escape: escape.group() if escape["known"] else r"\\", broken)
     try:
-        return _object(read_json_at(mended, 0, control_characters=True)[0], None, repaired=True)
+        value, _ = read_json_at(mended, 0, control_characters=True)
     except JsonSyntaxError:
         return _repair_freely(broken)
+    return _repaired(value, broken)
 
 
 def _repair_freely(broken: str) -> ParsedAnswer:
@@ -137,9 +138,14 @@ def _repair_freely(broken: str) -> ParsedAnswer:
         return _failed("the answer's JSON is broken, and too long to repair")
     try:
         value: JsonValue = json_repair.loads(broken, skip_json_loads=True)
-    except (ValueError, RecursionError):
+    except ValueError:
         return _failed("the answer's JSON is broken beyond repair")
     check_storable(value)
+    return _repaired(value, broken)
+
+
+def _repaired(value: JsonValue, broken: str) -> ParsedAnswer:
+    """Take a repair that kept every key; json-repair takes the last of two, and may stop at the first object."""
     if count_keys(value) < count_written_keys(broken):
         return _failed("the answer's JSON is broken, and repairing it would lose keys")
     return _object(value, None, repaired=True)

@@ -34,7 +34,7 @@ class JsonOutputSchema:
                 pattern_options=jsonschema_rs.RegexOptions(size_limit=_MAX_PATTERN_BYTES),
                 mask="the value",
             )
-        except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError) as error:
+        except ValueError as error:
             raise InvalidFileError([_problem(error, file)]) from error
 
     @property

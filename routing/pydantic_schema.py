@@ -115,7 +115,8 @@ def _has(value: JsonValue, step: str | int) -> bool:
 
 def _quotes(message: str, given: object) -> bool:
     """Whether a message holds a value as a word of its own; keys are the schema's words rather than the document's."""
-    return any(re.search(rf"(?<!\w){re.escape(leaf)}(?!\w)", message) for leaf in _leaves(given))
+    held = (leaf for leaf in _leaves(given) if leaf and leaf in message)
+    return any(re.search(rf"(?<!\w){re.escape(leaf)}(?!\w)", message) for leaf in held)
 
 
 def _leaves(given: object) -> Iterator[str]:
@@ -125,5 +126,5 @@ def _leaves(given: object) -> Iterator[str]:
     elif isinstance(given, list | tuple):
         for inner in given:
             yield from _leaves(inner)
-    elif given not in ("", None):
-        yield str(given)
+    else:
+        yield "" if given is None else str(given)

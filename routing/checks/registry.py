@@ -44,8 +44,4 @@ def _checks(spec: ChecksSpec, fields: frozenset[str]) -> Iterator[Check]:
 
 
 def _confidence(spec: ConfidenceSpec) -> Check:
-    match spec.source:
-        case "logprobs":
-            return LogprobsCheck(spec.min)
-        case "self_report":
-            return SelfReportCheck(spec.min)
+    return LogprobsCheck(spec.min) if spec.source == "logprobs" else SelfReportCheck(spec.min)

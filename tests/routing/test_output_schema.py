@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import pytest
@@ -238,6 +239,7 @@ def test_a_schema_shows_its_json_schema(receipt: OutputSchema, document: OutputS
         ({"$ref": "file:///etc/passwd"}, "not a JSON Schema"),
         ({"$ref": "other.json"}, "not a JSON Schema"),
         ({"$ref": "#/$defs/nowhere"}, "not a JSON Schema"),
+        (functools.reduce(lambda inner, _: {"not": inner}, range(255), {}), "Recursion limit"),
         ({"$schema": "http://127.0.0.1:9/draft"}, "not a JSON Schema"),
     ],
 )

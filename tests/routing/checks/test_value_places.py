@@ -28,3 +28,8 @@ def test_every_value_is_found() -> None:
     text = '{"a": 1, "b": {"c": [true, [null]], "d": {}}, "e": [], "f": "x, \\"y\\": {"}'
     paths = {path: text[start:end] for path, start, end in value_places(text, 0)}
     assert paths == {"a": "1", "b.c[0]": "true", "b.c[1][0]": "null", "f": '"x, \\"y\\": {"'}
+
+
+def test_text_that_ends_early_has_the_values_it_has() -> None:
+    """Nothing is assumed about what was not written."""
+    assert list(value_places('{"a": 1, "b": [2', 0)) == [("a", 6, 7), ("b[0]", 15, 16)]

@@ -164,6 +164,7 @@ def test_a_field_may_be_called_like_a_constant() -> None:
         ("(" * 999, 201, "it cannot be read"),
         ("total == 1 or " * 70 + "paid", 925, "too long"),
         ("x" * (MAX_EXPRESSION_CHARS + 1), MAX_EXPRESSION_CHARS, "longer than"),
+        ("total == \ud800", 1, "a character or a nesting"),
         ("total == \0", 11, "it cannot be read"),
     ],
 )

@@ -146,6 +146,12 @@ def test_a_half_cut_year_is_not_another_year() -> None:
     assert SourceText(text).find("2020-03-24") is None
 
 
+def test_a_date_is_found_before_a_long_number() -> None:
+    """What follows a date is read no further than a date could go."""
+    text = "24/03/18" + " " * 26 + "1" * 50
+    assert SourceText(text).find("2018-03-24") is not None
+
+
 @given(text=st.text(alphabet="ab1. \n-é", max_size=40), data=st.data())
 def test_any_words_of_a_text_are_found_in_it(text: str, data: st.DataObject) -> None:
     """Copying from the document is always grounded, and the span holds what was copied."""

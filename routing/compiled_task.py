@@ -1,0 +1,98 @@
+"""A frozen task, compiled once and used for many items: it writes prompts and judges answers."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+from routing.answer import parse_answer
+from routing.checks.agreement import AgreementCheck
+from routing.checks.check import Evidence
+from routing.checks.confidence import schema_with_confidence, without_confidence
+from routing.checks.registry import compile_checks
+from routing.field_names import field_names
+from routing.grounding.source_text import SourceText
+from routing.output_schema import compile_output_schema
+from routing.prompts import PromptSet
+from routing.verdict import CheckName, Failure, Verdict
+
+if TYPE_CHECKING:
+    from routing.completion import Completion, Prompt
+    from routing.json_value import JsonObject
+    from routing.task import FrozenTask
+
+
+class CompiledTask:
+    """Everything of one task that is worth preparing. Keep it: compiling runs the user's schema. Safe between threads.
+
+    Raises UsageError where schema, prompts or checks cannot be compiled; a checked task file has no such fault.
+    """
+
+    def __init__(self, task: FrozenTask) -> None:
+        self.task = task
+        self._schema = compile_output_schema(task.output)
+        confidence, agreement = task.checks.confidence, task.checks.agreement
+        self._reports_itself = confidence is not None and confidence.source == "self_report"
+        self.wants_logprobs = confidence is not None and confidence.source == "logprobs"
+        shown = self._schema.json_schema
+        self._prompts = PromptSet(task, schema_with_confidence(shown) if self._reports_itself else shown)
+        self._checks = compile_checks(task.checks, field_names(shown))
+        self._agreement = None if agreement is None else AgreementCheck(agreement.fields, task.compare)
+
+    def prompt(
+        self, tier: str, text: str, metadata: JsonObject, custom_id: str = "", pages: int | None = None
+    ) -> Prompt:
+        """Return what a tier's model is asked about a document.
+
+        Raises UsageError where the document lacks what the template asks for.
+        """
+        return self._prompts.prompt(tier, text, metadata, custom_id, pages)
+
+    def judge(self, tier: str, completion: Completion, source_text: str) -> Verdict:  # noqa: ARG002  one set of checks
+        """Check one answer, and tell all its failures; one that cannot be read has only that. Never raises."""
+        answer = parse_answer(completion.text, completion.finish_reason)
+        if answer.output is None:
+            return Verdict(None, answer.failures)
+        said = self._without_confidence(answer.output)
+        result = self._schema.validate(said)
+        output = said if result.output is None else result.output
+        evidence = Evidence(output, answer, completion, SourceText(source_text))
+        found = [check.check(evidence) for check in self._checks]
+        return Verdict(
+            output=output,
+            failures=(*result.failures, *(failure for checked in found for failure in checked.failures)),
+            spans={path: span for checked in found for path, span in checked.spans.items()},
+            repaired=answer.repaired,
+            confidence=next((checked.confidence for checked in found if checked.confidence is not None), None),
+        )
+
+    def second_opinion(self, tier: str) -> str | None:
+        """Return the model to ask as well once an answer of this tier has passed, None where there is none."""
+        agreement = self.task.checks.agreement
+        return agreement.model if agreement is not None and tier in agreement.tiers else None
+
+    def judge_second_opinion(self, verdict: Verdict, second: Completion) -> Verdict:
+        """Return a passed verdict, with the failures that the second model's answer adds to it.
+
+        A second answer that is no valid output agrees with nothing.
+        """
+        return dataclasses.replace(verdict, failures=(*verdict.failures, *self._disagreements(verdict.output, second)))
+
+    def _disagreements(self, output: JsonObject | None, second: Completion) -> tuple[Failure, ...]:
+        answer = parse_answer(second.text, second.finish_reason)
+        if answer.output is None:
+            return (_no_opinion(answer.failures[0]),)
+        result = self._schema.validate(self._without_confidence(answer.output))
+        if result.output is None:
+            return (_no_opinion(result.failures[0]),)
+        assert self._agreement is not None
+        assert output is not None
+        return self._agreement.check(output, result.output)
+
+    def _without_confidence(self, output: JsonObject) -> JsonObject:
+        return without_confidence(output, self._schema.json_schema) if self._reports_itself else output
+
+
+def _no_opinion(failure: Failure) -> Failure:
+    place = f" at `{failure.field}`" if failure.field else ""
+    return Failure(CheckName.AGREEMENT, "", f"the second model's answer is not valid{place}: {failure.reason}")
