@@ -17,8 +17,6 @@ from routing.strict_json import MAX_INTEGER, UnstorableJsonError, check_storable
 from routing.verdict import CheckName, Failure
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from pydantic_core import ErrorDetails
 
     from routing.json_value import JsonObject, JsonValue
@@ -115,16 +113,9 @@ def _has(value: JsonValue, step: str | int) -> bool:
 
 def _quotes(message: str, given: object) -> bool:
     """Whether a message holds a value as a word of its own; keys are the schema's words rather than the document's."""
-    held = (leaf for leaf in _leaves(given) if leaf and leaf in message)
-    return any(re.search(rf"(?<!\w){re.escape(leaf)}(?!\w)", message) for leaf in held)
-
-
-def _leaves(given: object) -> Iterator[str]:
     if isinstance(given, dict):
-        for inner in given.values():
-            yield from _leaves(inner)
-    elif isinstance(given, list | tuple):
-        for inner in given:
-            yield from _leaves(inner)
-    else:
-        yield "" if given is None else str(given)
+        return any(_quotes(message, inner) for inner in given.values())
+    if isinstance(given, list | tuple):
+        return any(_quotes(message, inner) for inner in given)
+    word = "" if given is None else str(given)
+    return word != "" and word in message and re.search(rf"(?<!\w){re.escape(word)}(?!\w)", message) is not None

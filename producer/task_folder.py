@@ -1,0 +1,124 @@
+"""Reading a task from its folder: the task file, its schema and its prompts, by value."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import orjson
+
+from routing.errors import InvalidFileError, Problem, UsageError
+from routing.file_errors import in_order
+from routing.output_schema import compile_output_schema, describe_pydantic
+from routing.task import FrozenTask, JsonSchema, PydanticSchema
+from routing.task_file import PromptText, freeze, parse_task_file, prompt_places
+
+if TYPE_CHECKING:
+    from routing.task_file import TaskFile
+    from routing.yaml_source import Path as YamlPath
+    from routing.yaml_source import YamlSource
+
+TASK_FILE = "task.yaml"
+MAX_FILE_BYTES = 4 * 1024 * 1024
+_PROMPT_ENDINGS = (".md", ".txt")
+
+
+def load_task(path: Path) -> FrozenTask:
+    """Return the task in a folder (its `task.yaml`) or in a YAML file, frozen with everything it refers to.
+
+    Raises UsageError where there is none, InvalidFileError with every mistake in it.
+    """
+    file = path / TASK_FILE if path.is_dir() else path
+    if not file.is_file():
+        raise UsageError(f"There is no task at {path}.", f"Name a folder that holds {TASK_FILE}, or a YAML file.")
+    parsed, source = parse_task_file(_text(file), str(file))
+    folder = _Folder(file.parent, source)
+    output = folder.schema(parsed)
+    prompts = {place: folder.prompt(place, value) for place, value in prompt_places(parsed)}
+    if folder.problems or output is None:
+        raise InvalidFileError(in_order(folder.problems))
+    return freeze(parsed, source, output, lambda place, _: prompts[place])
+
+
+class _Folder:
+    """The files beside a task file. Mistakes are gathered in `problems`, so that all are told at once."""
+
+    def __init__(self, folder: Path, source: YamlSource) -> None:
+        self._folder = folder
+        self._source = source
+        self.problems: list[Problem] = []
+
+    def prompt(self, place: YamlPath, value: str) -> PromptText:
+        """Return a prompt's text: the value itself, or the file it names."""
+        if "\n" in value or not value.endswith(_PROMPT_ENDINGS):
+            return PromptText(value)
+        return PromptText(self._read(place, value) or "", str(self._folder / value))
+
+    def schema(self, parsed: TaskFile) -> PydanticSchema | JsonSchema | None:
+        """Return the output's schema, None where it has mistakes."""
+        name, _, class_name = parsed.output_schema.partition(":")
+        text = self._read(("schema",), name)
+        if text is None:
+            return None
+        try:
+            return self._python(name, class_name, text) if name.endswith(".py") else self._json(name, text)
+        except InvalidFileError as error:
+            self.problems += error.problems
+            return None
+
+    def _python(self, name: str, class_name: str, text: str) -> PydanticSchema | None:
+        if not class_name:
+            self._wrong(("schema",), f"`{name}` must be followed by the model's name", f"write `{name}:ClassName`")
+            return None
+        described = describe_pydantic(text, class_name, str(self._folder / name))
+        return PydanticSchema(source=text, class_name=class_name, json_schema=dict(described))  # type: ignore[arg-type]
+
+    def _json(self, name: str, text: str) -> JsonSchema | None:
+        try:
+            document = orjson.loads(text)
+        except orjson.JSONDecodeError as error:
+            raise InvalidFileError(
+                [Problem(str(self._folder / name), error.lineno, error.colno, f"this is not JSON: {error.msg}")]
+            ) from None
+        if not isinstance(document, dict):
+            self._wrong(("schema",), f"`{name}` holds no JSON Schema: it must be an object")
+            return None
+        schema = JsonSchema(json_schema=document)
+        compile_output_schema(schema, str(self._folder / name))
+        return schema
+
+    def _read(self, place: YamlPath, name: str) -> str | None:
+        """Return the text of a file of this folder, None (and a problem) where it is not one."""
+        path = self._folder / name
+        inside = path.resolve().is_relative_to(self._folder.resolve())
+        if not name or Path(name).is_absolute() or not inside:
+            self._wrong(place, f"`{name}` lies outside the task's folder", "put the file beside the task file")
+            return None
+        if not path.is_file():
+            beside = sorted(str(found.relative_to(self._folder)) for found in self._folder.iterdir())
+            close = get_close_matches(name, beside, n=1)
+            self._wrong(place, f"there is no file `{name}`", f"did you mean `{close[0]}`?" if close else "")
+            return None
+        try:
+            return _text(path)
+        except InvalidFileError as error:
+            self.problems += error.problems
+            return None
+
+    def _wrong(self, place: YamlPath, message: str, suggestion: str = "") -> None:
+        self.problems.append(self._source.problem(place, message, suggestion))
+
+
+def _text(file: Path) -> str:
+    try:
+        with file.open("rb") as opened:
+            raw = opened.read(MAX_FILE_BYTES + 1)
+        if len(raw) > MAX_FILE_BYTES:
+            raise InvalidFileError([Problem(str(file), 0, 0, f"it is larger than {MAX_FILE_BYTES} bytes")])
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = raw[: error.start].count(b"\n") + 1
+        raise InvalidFileError([Problem(str(file), line, 1, "it is not UTF-8 here", "save it as UTF-8")]) from None
+    except OSError as error:
+        raise InvalidFileError([Problem(str(file), 0, 0, f"it cannot be read: {error.strerror}")]) from None

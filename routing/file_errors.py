@@ -1,0 +1,91 @@
+"""Turning what pydantic says of a file into mistakes with places and suggestions."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any, TypeVar, get_args
+
+from pydantic import BaseModel, ValidationError
+
+from routing.errors import InvalidFileError, Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from pydantic_core import ErrorDetails
+
+    from routing.yaml_source import Path, YamlSource
+
+M = TypeVar("M", bound=BaseModel)
+
+
+def validate(model: type[M], source: YamlSource, later: Mapping[str, str] | None = None) -> M:
+    """Return a file's data as a model. Raises InvalidFileError with every mistake, in the order of lines.
+
+    `later` maps keys that this version does not know yet, though users may expect them, to what they are for.
+    """
+    try:
+        return model.model_validate(source.data)
+    except ValidationError as error:
+        problems = [_problem(detail, model, source, later or {}) for detail in error.errors(include_url=False)]
+    raise InvalidFileError(in_order(problems))
+
+
+def in_order(problems: Iterable[Problem]) -> list[Problem]:
+    """Return problems without repetitions, by file and place."""
+    return sorted(dict.fromkeys(problems), key=lambda problem: (problem.file, problem.line, problem.column))
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Return a suggestion for a name that is not known, empty where nothing is near."""
+    close = get_close_matches(name, list(known), n=1, cutoff=0.6)
+    return f"did you mean `{close[0]}`?" if close else ""
+
+
+def _problem(detail: ErrorDetails, model: type[BaseModel], source: YamlSource, later: Mapping[str, str]) -> Problem:
+    path = _in_file(detail["loc"], source)
+    key = str(detail["loc"][-1]) if detail["loc"] else ""
+    if detail["type"] == "extra_forbidden":
+        if key in later:
+            return source.problem(path, f"`{key}` ({later[key]}) is not supported by this version", at_key=True)
+        known = _keys_at(model, detail["loc"][:-1])
+        suggestion = nearest(key, known) or f"known here: {', '.join(sorted(known))}"
+        return source.problem(path, f"`{key}` is not a key here", suggestion, at_key=True)
+    if detail["type"] == "missing":
+        return source.problem(path[:-1] if path in source.values else path, f"`{key}` is missing")
+    message = detail["msg"].removeprefix("Value error, ")
+    return source.problem(path, f"{message[:1].lower()}{message[1:]}")
+
+
+def _in_file(location: tuple[str | int, ...], source: YamlSource) -> Path:
+    """Drop the parts pydantic adds for unions: a path is what stands in the file."""
+    path: Path = ()
+    for step in location:
+        if (*path, step) in source.values or (*path, step) in source.keys or step == location[-1]:
+            path = (*path, step)
+    return path
+
+
+def _keys_at(model: type[BaseModel], location: tuple[str | int, ...]) -> list[str]:
+    at: Any = model
+    for step in location:
+        at = _inner(at, step)
+        if at is None:
+            return []
+    found = _model_of(at)
+    return [field.alias or name for name, field in found.model_fields.items()] if found else []
+
+
+def _inner(annotation: Any, step: str | int) -> Any:  # noqa: ANN401 - annotations have no common type
+    model = _model_of(annotation)
+    if model is not None and isinstance(step, str):
+        fields = {field.alias or name: field for name, field in model.model_fields.items()}
+        return fields[step].annotation if step in fields else None
+    arguments = get_args(annotation)
+    return arguments[-1] if arguments else None
+
+
+def _model_of(annotation: Any) -> type[BaseModel] | None:  # noqa: ANN401 - annotations have no common type
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next((found for part in get_args(annotation) if (found := _model_of(part)) is not None), None)
