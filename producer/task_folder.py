@@ -72,7 +72,7 @@ class _Folder:
             self._wrong(("schema",), f"`{name}` must be followed by the model's name", f"write `{name}:ClassName`")
             return None
         described = describe_pydantic(text, class_name, str(self._folder / name))
-        return PydanticSchema(source=text, class_name=class_name, json_schema=dict(described))  # type: ignore[arg-type]
+        return PydanticSchema(source=text, class_name=class_name, json_schema=dict(described))
 
     def _json(self, name: str, text: str) -> JsonSchema | None:
         try:

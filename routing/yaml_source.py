@@ -50,7 +50,8 @@ class YamlSource:
 def parse_yaml(text: str, file: str) -> YamlSource:
     """Parse a file whose outermost value is a map with text keys.
 
-    Raises InvalidFileError with every mistake in its form. Aliases are refused, so that no file grows when it is read; so are duplicate keys and tags.
+    Raises InvalidFileError with every mistake in its form. Aliases are refused, so that no file grows when it is read;
+    so are duplicate keys and tags.
     """
     if len(text) > MAX_CHARACTERS:
         raise InvalidFileError([Problem(file, 0, 0, f"it is longer than {MAX_CHARACTERS} characters")])

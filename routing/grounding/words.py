@@ -9,6 +9,7 @@ from routing.normalisation.text import comparable, fold
 from routing.verdict import Span
 
 _WORD = re.compile(r"\S+")
+_SPACES = re.compile(" *")
 _BETWEEN_DIGITS = "\N{INFORMATION SEPARATOR ONE}"
 _MAX_TRIES = 64  # beyond them the slower search decides, so that a hostile text costs no more than its length
 
@@ -27,22 +28,34 @@ class WordsInText:
         words = fold(value).split()
         if not words:
             return None
-        return self._find_as_written(" ".join(words)) or self._find_spaced(words) or self._find_glued(words)
+        return self._find_nearby(words) or self._find_spaced(words) or self._find_glued(words)
 
     @cached_property
     def _folded(self) -> str:
         return fold(self._text)
 
-    def _find_as_written(self, wanted: str) -> Span | None:
-        end = 0
+    def _find_nearby(self, words: list[str]) -> Span | None:
+        """Try the first places at which the first word stands, without preparing the text."""
+        start = -1
         for _ in range(_MAX_TRIES):
-            start = self._folded.find(wanted, end)
+            start = self._folded.find(words[0], start + 1)
             if start < 0:
                 return None
-            end = start + len(wanted)
-            if self._folded[start - 1 : start] in ("", " ") and self._folded[end : end + 1] in ("", " "):
-                return Span(start, end)
+            if self._folded[start - 1 : start] in ("", " "):
+                end = self._end_of(words, start)
+                if end is not None:
+                    return Span(start, end)
         return None
+
+    def _end_of(self, words: list[str], start: int) -> int | None:
+        """Return where these words end, if they follow each other from `start`."""
+        end = start
+        for word in words:
+            begin = _SPACES.match(self._folded, end).end()  # type: ignore[union-attr]  # it matches anywhere
+            end = begin + len(word)
+            if not self._folded.startswith(word, begin) or self._folded[end : end + 1] not in ("", " "):
+                return None
+        return end
 
     def _find_spaced(self, words: list[str]) -> Span | None:
         place = self._spaced.find(f" {' '.join(words)} ")
