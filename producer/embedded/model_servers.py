@@ -41,7 +41,7 @@ def model_servers(servers: Mapping[str, ServerSpec], directory: Path) -> Iterato
 
 def _command(server: ServerSpec) -> list[str]:
     source = ["--engines", server.engines] if server.engines else ["--recordings", server.recordings]
-    return [sys.executable, "-m", "evaluation.model_server", *source, "--port", "0", "--exit-with-parent"]
+    return [sys.executable, "-m", "evaluation.model_server", *source, "--port", "0"]
 
 
 def _announced_base_url(process: ChildProcess) -> str:
