@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import os
 import random
 import signal
 import sys
@@ -28,13 +27,13 @@ _SHUTDOWN_S = 1.0
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Serve until a signal, or until standard input ends where `--exit-with-parent` asks for that."""
+    """Serve until a signal."""
     options = _parser().parse_args(arguments)
     try:
         latency = Latency(options.latency_ms / 1000, options.latency_sigma, random.Random(options.seed))  # noqa: S311
         faults = FaultPlan(parse_shares(options.fault_rate), options.seed)
         server = ModelServer(_engines(options), latency, faults)
-        asyncio.run(_serve(server, options.host, options.port, exit_with_parent=options.exit_with_parent))
+        asyncio.run(_serve(server, options.host, options.port))
     except (CheapfirstError, OSError) as error:
         print(f"model server: {error}", file=sys.stderr)  # noqa: T201 - a command of its own
         return 2
@@ -52,7 +51,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--latency-sigma", type=float, default=0.0, help="its lognormal spread")
     parser.add_argument("--fault-rate", default="", help="shares of faulty calls, such as 429=0.1,500=0.05")
     parser.add_argument("--seed", type=int, default=0, help="of latencies and faults")
-    parser.add_argument("--exit-with-parent", action="store_true", help="end when standard input ends")
     return parser
 
 
@@ -65,7 +63,7 @@ def _engines(options: argparse.Namespace) -> dict[str, Engine]:
     return engines
 
 
-async def _serve(server: ModelServer, host: str, port: int, *, exit_with_parent: bool) -> None:
+async def _serve(server: ModelServer, host: str, port: int) -> None:
     runner = web.AppRunner(server.application(), access_log=None, shutdown_timeout=_SHUTDOWN_S)
     await runner.setup()
     site = web.TCPSite(runner, host, port, backlog=4096)
@@ -74,17 +72,10 @@ async def _serve(server: ModelServer, host: str, port: int, *, exit_with_parent:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, ended.set)
-    if exit_with_parent:
-        loop.add_reader(sys.stdin.fileno(), _end_with_input, ended)
     bound = runner.addresses[0][1]
     print(json.dumps({"base_url": f"http://{host}:{bound}/v1"}), flush=True)  # noqa: T201 - what the caller reads
     await ended.wait()
     await runner.cleanup()
-
-
-def _end_with_input(ended: asyncio.Event) -> None:
-    if not os.read(sys.stdin.fileno(), 1024):
-        ended.set()
 
 
 if __name__ == "__main__":

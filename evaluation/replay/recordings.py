@@ -1,7 +1,7 @@
 """Recordings of real models: which documents were asked about, and what each model answered.
 
-A recordings file is JSONL. Each row has `id`, `input` (the document: a text, or an object of texts), and `models`: a map
-of model names to `{"output": ...}` (the parsed answer) or `{"text": "..."}` (the raw one).
+A recordings file is JSONL. Each row has `id`, `input` (the document: a text, or an object of texts), and `models`: a
+map of model names to `{"output": ...}` (the parsed answer) or `{"text": "..."}` (the raw one).
 """
 
 from __future__ import annotations
