@@ -85,7 +85,7 @@ class Client:
         taken by other content, ServiceUnreachableError.
         """
         order = Order(load_task(Path(task)), inputs, name, strict, labels, budget_usd)
-        submitted = enqueue(self._database, self._settings, order, deployment=self._deployment, task_folder=Path(task))
+        submitted = enqueue(self._database, self._settings, order, deployment=self._deployment, task_path=Path(task))
         return Job(self._database, submitted.job.name)
 
     def job(self, reference: str) -> Job:

@@ -7,12 +7,9 @@ import platform
 import time
 from dataclasses import dataclass
 from importlib.metadata import version
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeVar
 
-from workers.deployment import find_deployment, read_deployment
-from workers.gateway_setup import open_gateway
-
+from producer.deployment_file import deployment_for
 from producer.embedded.redis_binary import find_redis_binary
 from producer.ledger import reach_ledger
 from producer.services import model_server_urls, with_running_broker
@@ -21,9 +18,11 @@ from routing.deployment import DeploymentSpec
 from routing.errors import CheapfirstError, InvalidFileError, ProviderError, ServiceUnreachableError
 from storage import clock, migrate
 from workers.broker import Broker
+from workers.gateway_setup import open_gateway
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
+    from pathlib import Path
 
     from routing.deployment import ModelSpec
     from routing.task import FrozenTask
@@ -53,10 +52,7 @@ def examine(settings: Settings, deployment: Path | None, task: Path | None) -> I
     """Yield what is found, as it is found: versions, files, keys, broker, ledger, clocks, models."""
     yield Finding("versions", "ok", _versions())
     frozen = None if task is None else (yield from _read("task", lambda: load_task(task)))
-    spec = yield from _read(
-        "deployment",
-        lambda: read_deployment(find_deployment(deployment, settings.deployment, task, Path.cwd())),
-    )
+    spec = yield from _read("deployment", lambda: deployment_for(settings, deployment, task)[1])
     yield from _guarded("broker", _broker(with_running_broker(settings)))
     yield from _guarded("ledger", _ledger(settings))
     if spec is not None:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from workers.deployment import find_deployment, read_deployment
-
+from producer.deployment_file import deployment_for
 from producer.submit import submit
 from routing.errors import UsageError
 from storage.states import JobState
@@ -15,13 +13,15 @@ from workers.broker import Broker
 from workers.publishing import publish_job
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from producer.submit import Order, Submitted
     from storage.database import Database
     from workers.settings import Settings
 
 
 def enqueue(
-    database: Database, settings: Settings, order: Order, *, deployment: Path | None, task_folder: Path
+    database: Database, settings: Settings, order: Order, *, deployment: Path | None, task_path: Path
 ) -> Submitted:
     """Write the job an order describes and publish what is queued of it.
 
@@ -33,7 +33,7 @@ def enqueue(
             "REDIS_URL is not set, so there is no queue to submit to.",
             "Set it, or use `cheapfirst run`, which brings its own broker and workers.",
         )
-    spec = read_deployment(find_deployment(deployment, settings.deployment, task_folder, Path.cwd()))
+    _, spec = deployment_for(settings, deployment, task_path)
     broker = Broker(settings.redis_url)
     try:
         broker.ping()

@@ -5,12 +5,10 @@ from __future__ import annotations
 import threading
 from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from workers.deployment import find_deployment, read_deployment
-
+from producer.deployment_file import deployment_for
 from producer.progress import watch
 from producer.services import running_services
 from routing.errors import ServiceUnreachableError
@@ -23,6 +21,7 @@ from workers.supervisor import Supervisor, WorkerCommand
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     from producer.progress import Look
     from producer.services import Services
@@ -47,8 +46,8 @@ class Place:
 
 def place_for(settings: Settings, deployment: Path | None, task: Path) -> Place:
     """Return where a task runs. Raises UsageError where there is no deployment file, or mistakes in it."""
-    file = find_deployment(deployment, settings.deployment, task, Path.cwd())
-    return Place(settings, read_deployment(file), file)
+    file, spec = deployment_for(settings, deployment, task)
+    return Place(settings, spec, file)
 
 
 def run_job(

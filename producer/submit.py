@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import orjson
-from routing.row_reader import RowReader
 
 from producer.documents.intake import read_documents
 from producer.documents.labels import read_labels
@@ -20,6 +19,7 @@ from producer.documents.spool import Spool
 from producer.home import make_folder
 from routing.errors import UsageError
 from routing.money import NanoUsd, to_nano_usd
+from routing.row_reader import RowReader
 from routing.task import BudgetSpec, FrozenTask
 from storage import jobs
 from storage.jobs import NewItem
@@ -121,8 +121,7 @@ def submit(database: Database, order: Order, home: Path) -> Submitted:
 def default_name(task: FrozenTask, content_hash: str) -> str:
     """Return the name of a job that was given none: the task's, and a digest of the task and the content."""
     digest = sha256(f"{task.fingerprint}{content_hash}".encode()).hexdigest()
-    readable = re.sub(r"[^\w.-]", "_", task.name)
-    return f"{readable}-{digest[:_NAME_DIGITS]}"
+    return f"{task.name}-{digest[:_NAME_DIGITS]}"
 
 
 def _check_name(name: str) -> None:

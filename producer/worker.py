@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from workers.deployment import find_deployment, read_deployment
-
+from producer.deployment_file import deployment_for
 from producer.home import make_folder
 from producer.ledger import open_ledger
 from producer.services import absolute_ledger, with_running_broker
@@ -17,6 +15,7 @@ from workers.supervisor import Supervisor, WorkerCommand
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from workers.settings import Settings
 
@@ -37,8 +36,7 @@ def serving(
     settings = with_running_broker(settings)
     if settings.redis_url is None:
         raise UsageError("REDIS_URL is not set.", "Set it to the broker's address, such as redis://:PASSWORD@HOST/0.")
-    file = find_deployment(deployment, settings.deployment, None, Path.cwd())
-    read_deployment(file)
+    file, _ = deployment_for(settings, deployment)
     broker = Broker(settings.redis_url)
     logs = make_folder(settings.home / "logs")
     environment = settings.environment() | {

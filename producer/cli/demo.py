@@ -36,8 +36,8 @@ def demo(*, as_json: AsJson = False) -> None:
     settings = read_settings()
     home = settings.home / "demo"
     shutil.rmtree(home, ignore_errors=True)
-    embedded = {"home": home, "ledger": None, "redis_url": None, "deployment": None}
-    place = place_for(settings.model_copy(update=embedded), None, EXAMPLE)
+    embedded = settings.model_copy(update={"home": home, "ledger": None, "redis_url": None})
+    place = place_for(embedded, EXAMPLE / "cheapfirst.yaml", EXAMPLE)
     order = Order(load_task(EXAMPLE), [DOCUMENTS], labels=LABELS if LABELS.exists() else None)
     ending = run_order(place, order, None, flower=False, as_json=as_json)
     say(f"To look further, begin commands with CHEAPFIRST_HOME={home}, as in: CHEAPFIRST_HOME={home} cheapfirst jobs")

@@ -48,7 +48,7 @@ def submit(
     order = Order(load_task(task), inputs, name, strict, labels, budget)
     with open_ledger(settings, create=True) as database:
         try:
-            submitted = enqueue(database, settings, order, deployment=deployment, task_folder=task)
+            submitted = enqueue(database, settings, order, deployment=deployment, task_path=task)
         except InputsRefusedError as error:
             say_refused(error.refused)
             raise
