@@ -5,6 +5,7 @@ Importing this module does nothing; asking it for `app` reads the environment an
 
 from __future__ import annotations
 
+import logging
 import sys
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -70,6 +71,7 @@ class WorkerApp(Celery):  # type: ignore[misc] # Celery is untyped
         for queue in named:
             self.add_queue(queue)
         self.worker_name = sender
+        logging.getLogger("httpx").setLevel(logging.WARNING)  # it would write a line for every call
         conf.worker_concurrency = sum(self.deployment.queue(queue).concurrency for queue in named)
 
     def _run_chunk(self, tier: str, message: dict[str, object]) -> int:

@@ -33,7 +33,6 @@ class PostgresServer:
     def __init__(self, binaries: Path) -> None:
         self._binaries = binaries
         self._directory = Path(tempfile.mkdtemp(prefix="cheapfirst-postgres-"))
-        self._process: subprocess.Popen[bytes] | None = None
         # PostgreSQL refuses to run as root.
         self._user = "postgres" if os.geteuid() == 0 else None
         if self._user:
@@ -56,6 +55,11 @@ class PostgresServer:
         )
         self.start()
         return self
+
+    @property
+    def pid(self) -> int:
+        """The process id of the server's first process."""
+        return int((self._directory / "data" / "postmaster.pid").read_text().splitlines()[0])
 
     def start(self) -> None:
         """Start the server, and wait until it answers."""
