@@ -74,7 +74,7 @@ def flower_command(
 
 def _argv(address: str, port: int) -> tuple[str, ...]:
     return (
-        *(sys.executable, "-m", "celery", "--app", "workers.app", "flower"),
+        *(sys.executable, "-m", "celery", "--app", "producer.flower_app", "flower"),
         *(f"--address={address}", f"--port={port}", f"--max-tasks={MAX_TASKS}"),
         # An empty file, because Flower executes any flowerconfig.py in the current folder, and that one may take the
         # password away again.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import re
 import sys
 import time
 from contextlib import ExitStack, contextmanager
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 ANNOUNCE_WITHIN_S = 30.0
 LOOK_EVERY_S = 0.02
+ANNOUNCEMENT = re.compile(r'^\{"base_url": "([^"]+)"\}\n', re.MULTILINE)
 
 
 @contextmanager
@@ -58,8 +59,5 @@ def _announced_base_url(process: ChildProcess) -> str:
 
 def _base_url_in(log: str) -> str:
     """Return the URL of the first whole line that announces one, empty where there is none yet."""
-    for line in log.splitlines(keepends=True):
-        if line.startswith("{") and line.endswith("\n"):
-            announcement = json.loads(line)
-            return str(announcement["base_url"])
-    return ""
+    announced = ANNOUNCEMENT.search(log)
+    return announced[1] if announced else ""

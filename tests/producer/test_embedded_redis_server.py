@@ -58,7 +58,7 @@ def test_password_is_required(server: EmbeddedRedis) -> None:
 def test_password_is_not_on_the_command_line(server: EmbeddedRedis) -> None:
     """No process of this machine shows the password in its arguments."""
     password = urlsplit(server.url).password or ""
-    lines = subprocess.run(["ps", "-eo", "args"], check=True, capture_output=True, text=True).stdout
+    lines = subprocess.run(["ps", "-ewwo", "args"], check=True, capture_output=True, text=True).stdout
     assert len(password) >= 32
     assert f"redis-server 127.0.0.1:{urlsplit(server.url).port}" in lines
     assert password not in lines

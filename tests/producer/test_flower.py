@@ -157,7 +157,7 @@ def test_page_hides_the_password_of_the_broker(flower: RunningFlower) -> None:
 
 def test_running_flower_shows_no_password_to_other_users(flower: RunningFlower) -> None:
     """No process of this machine has Flower's password or the broker's among its arguments."""
-    lines = subprocess.run(["ps", "-eo", "args"], check=True, capture_output=True, text=True).stdout
+    lines = subprocess.run(["ps", "-ewwo", "args"], check=True, capture_output=True, text=True).stdout
     assert "flower --address=127.0.0.1" in lines
     assert flower.command.password not in lines
     assert (urlsplit(flower.broker_url).password or "?") not in lines
