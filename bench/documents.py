@@ -6,6 +6,7 @@ and system, between the first and the last item, from /proc; that of PostgreSQL,
 apart. Each run starts its services anew; the median of the runs is printed.
 
     python bench/documents.py [--documents 10000] [--runs 3] [--latency-ms 200] [--in-flight 200] [--chunk 16]
+                              [--ledger postgresql] [--http-client pyreqwest]
 """
 
 from __future__ import annotations
@@ -73,7 +74,7 @@ def main() -> None:
     results = [_run(options) for _ in range(options.runs)]
     print(
         f"{options.documents} documents, {options.ledger}, chunk {options.chunk}, {options.latency_ms} ms latency, "
-        f"{options.in_flight} in flight, {options.runs} runs",
+        f"{options.in_flight} in flight, {options.http_client}, {options.runs} runs",
         f"Python {platform.python_version()}, {os.cpu_count()} cores",
         sep="; ",
     )
@@ -89,6 +90,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--latency-ms", type=int, default=200)
     parser.add_argument("--in-flight", type=int, default=200)
     parser.add_argument("--chunk", type=int, default=16)
+    parser.add_argument("--http-client", choices=["pyreqwest", "httpx"], default="pyreqwest")
     parser.add_argument("--ledger", choices=["postgresql", "sqlite"], default="postgresql")
     return parser.parse_args()
 
@@ -168,6 +170,7 @@ def broker_ready(database: Database) -> bool:
 def _deployment(options: argparse.Namespace, base_url: str) -> str:
     price = "price: {input: 0.25, output: 2}"
     return (
+        f"http_client: {options.http_client}\n"
         f"models:\n"
         f"  small: {{provider: openai, model: cheap, base_url: '{base_url}', {price}}}\n"
         f"  large: {{provider: openai, model: expensive, base_url: '{base_url}', {price}}}\n"

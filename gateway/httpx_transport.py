@@ -1,4 +1,4 @@
-"""The transport on httpx, whose own pool is replaced by pyreqwest's (docs/decisions/0002-http-transport.md)."""
+"""The transport on httpx: slower, and independent of pyreqwest (docs/decisions/0002-http-transport.md)."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ import asyncio
 from typing import TYPE_CHECKING
 
 import httpx
-from pyreqwest.client import ClientBuilder
-from pyreqwest.compatibility.httpx import HttpxTransport as PyreqwestTransport
 
 from gateway.transport import MAX_BODY_BYTES, HttpAnswer
 from routing.errors import ProviderTroubleError, Trouble
@@ -17,13 +15,13 @@ if TYPE_CHECKING:
 
 
 class HttpxTransport:
-    """Sends through an `httpx.AsyncClient`. `transport` replaces the connection pool under it."""
+    """Sends through an `httpx.AsyncClient`, proxies and certificate files of the environment included."""
 
-    def __init__(self, max_body_bytes: int = MAX_BODY_BYTES, transport: httpx.AsyncBaseTransport | None = None) -> None:
+    def __init__(self, max_body_bytes: int = MAX_BODY_BYTES) -> None:
         self._max_body_bytes = max_body_bytes
-        pool = transport or PyreqwestTransport(ClientBuilder().follow_redirects(enable=False).build())
         # The deadline is ours: httpx counts each read by itself, so that a dripping body never times out.
-        self._client = httpx.AsyncClient(transport=pool, timeout=None, follow_redirects=False)  # noqa: S113
+        unlimited = httpx.Limits(max_connections=None, max_keepalive_connections=None)
+        self._client = httpx.AsyncClient(timeout=None, follow_redirects=False, limits=unlimited)  # noqa: S113
 
     async def post(self, url: str, headers: Mapping[str, str], body: bytes, timeout_s: float) -> HttpAnswer:
         """Send one request and return its answer, as the port says."""

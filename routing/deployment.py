@@ -73,12 +73,16 @@ class WorkerSpec(_Frozen):
 
 
 class DeploymentSpec(_Frozen):
-    """One installation. Queues not listed take the defaults of `QueueSpec`."""
+    """One installation. Queues not listed take the defaults of `QueueSpec`.
+
+    `http_client` is the library calls are made with: `pyreqwest` is fast, `httpx` an independent way around it.
+    """
 
     models: dict[str, ModelSpec]
     queues: dict[str, QueueSpec] = Field(default_factory=dict)
     servers: dict[str, ServerSpec] = Field(default_factory=dict)
     workers: WorkerSpec = WorkerSpec()
+    http_client: Literal["pyreqwest", "httpx"] = "pyreqwest"
 
     def queue(self, name: str) -> QueueSpec:
         """Return the settings of a queue."""

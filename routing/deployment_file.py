@@ -83,6 +83,7 @@ class DeploymentFile(_Section):
     queues: dict[Name, QueueSection] = {}
     servers: dict[Name, ServerSection] = {}
     workers: WorkersSection = WorkersSection()
+    http_client: Literal["pyreqwest", "httpx"] = "pyreqwest"
 
 
 def parse_deployment_file(text: str, file: str) -> DeploymentSpec:
@@ -97,6 +98,7 @@ def parse_deployment_file(text: str, file: str) -> DeploymentSpec:
         queues={name: QueueSpec(**section.model_dump()) for name, section in parsed.queues.items()},
         servers={name: ServerSpec(name=name, **section.model_dump()) for name, section in parsed.servers.items()},
         workers=WorkerSpec(lease_s=parsed.workers.lease_s),
+        http_client=parsed.http_client,
     )
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gateway.gateway import Gateway
-from gateway.httpx_transport import HttpxTransport
 from gateway.limits import NoLimits
 from routing.errors import UsageError
 from workers.limits.redis_limits import RedisLimits
@@ -13,6 +12,7 @@ from workers.limits.redis_limits import RedisLimits
 if TYPE_CHECKING:
     from pydantic import SecretStr
 
+    from gateway.transport import Transport
     from routing.deployment import DeploymentSpec, ModelSpec
     from workers.settings import Settings
 
@@ -26,7 +26,19 @@ def open_gateway(settings: Settings, deployment: DeploymentSpec, redis_url: Secr
     keys = {name: _key(spec, settings) for name, spec in models.items() if spec.api_key_variable}
     limited = any(spec.requests_per_minute or spec.tokens_per_minute for spec in models.values())
     limits = RedisLimits.at(redis_url) if limited and redis_url is not None else NoLimits()
-    return Gateway(models, keys, HttpxTransport(), limits=limits)
+    return Gateway(models, keys, _transport(deployment), limits=limits)
+
+
+def _transport(deployment: DeploymentSpec) -> Transport:
+    match deployment.http_client:
+        case "pyreqwest":
+            from gateway.pyreqwest_transport import PyreqwestTransport
+
+            return PyreqwestTransport()
+        case "httpx":
+            from gateway.httpx_transport import HttpxTransport
+
+            return HttpxTransport()
 
 
 def _addressed(spec: ModelSpec, settings: Settings) -> ModelSpec:

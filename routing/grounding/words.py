@@ -28,7 +28,7 @@ class WordsInText:
         words = fold(value).split()
         if not words:
             return None
-        return self._find_nearby(words) or self._find_spaced(words) or self._find_glued(words)
+        return self._find_nearby(words) or self._find_glued(words)
 
     @cached_property
     def _folded(self) -> str:
@@ -56,17 +56,6 @@ class WordsInText:
             if not self._folded.startswith(word, begin) or self._folded[end : end + 1] not in ("", " "):
                 return None
         return end
-
-    def _find_spaced(self, words: list[str]) -> Span | None:
-        place = self._spaced.find(f" {' '.join(words)} ")
-        if place < 0:
-            return None
-        first = self._spaced.count(" ", 0, place)
-        return self._span(first, first + len(words) - 1)
-
-    @cached_property
-    def _spaced(self) -> str:
-        return f" {' '.join(self._folded.split())} "
 
     @cached_property
     def _places(self) -> list[tuple[int, int]]:
