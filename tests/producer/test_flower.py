@@ -6,7 +6,6 @@ import subprocess
 from base64 import b64encode
 from dataclasses import dataclass
 from http.client import HTTPConnection
-from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
