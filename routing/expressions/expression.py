@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from simpleeval import EvalWithCompoundTypes, InvalidExpression
 
-from routing.expressions.functions import FUNCTIONS, contains, divide, number_operator
+from routing.expressions.functions import FUNCTIONS, contains, divide, minus, number_operator, plus
 from routing.expressions.syntax import ExpressionProblem, parse_expression
 from routing.field_path import EACH, take
 
@@ -50,7 +50,7 @@ class Expression:
         """Evaluate over the fields of one object. Never raises; safe to call from several threads."""
         _names.values, _names.paths = values, self.paths
         try:
-            result = _thread.evaluator.eval(self.source, previously_parsed=self._tree)
+            result = _evaluator.eval(self.source, previously_parsed=self._tree)
         except (InvalidExpression, TypeError, ValueError, ArithmeticError, RecursionError):
             return Outcome(holds=False, problem=self._why_not(values))
         if isinstance(result, bool):
@@ -118,21 +118,13 @@ class _Evaluator(EvalWithCompoundTypes):  # type: ignore[misc]  # simpleeval has
         """Skip the search for modules and functions in every value: only JSON and its literals can be there."""
 
 
-class _Thread(threading.local):
-    """simpleeval keeps the expression it evaluates on itself, so that each thread has one of its own."""
-
-    def __init__(self) -> None:
-        functions = {name: function.call for name, function in FUNCTIONS.items()}
-        self.evaluator = _Evaluator(operators=_OPERATORS, functions=functions, names=_names)
-
-
 _OPERATORS = {
     ast.Add: number_operator(operator.add),
     ast.Sub: number_operator(operator.sub),
     ast.Mult: number_operator(operator.mul),
     ast.Div: number_operator(divide),
-    ast.UAdd: operator.pos,
-    ast.USub: operator.neg,
+    ast.UAdd: plus,
+    ast.USub: minus,
     ast.Not: operator.not_,
     ast.Eq: operator.eq,
     ast.NotEq: operator.ne,
@@ -143,5 +135,7 @@ _OPERATORS = {
     ast.In: contains,
     ast.NotIn: lambda element, container: not contains(element, container),
 }
+_FUNCTIONS = {name: function.call for name, function in FUNCTIONS.items()}
 _names = _Names()
-_thread = _Thread()
+# Shared by all threads: what simpleeval keeps on itself while it evaluates is the text it would quote in its errors.
+_evaluator = _Evaluator(operators=_OPERATORS, functions=_FUNCTIONS, names=_names)

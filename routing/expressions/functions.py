@@ -38,6 +38,16 @@ def divide(left: Number, right: Number) -> Decimal:
     return Decimal(left) / Decimal(right)
 
 
+def plus(value: object) -> Number:
+    """Return a number as it is."""
+    return _number(value)
+
+
+def minus(value: object) -> Number:
+    """Return a number with its sign turned."""
+    return -_number(value)
+
+
 def contains(element: object, container: object) -> bool:
     """Whether a list has an element, or text has a part."""
     if isinstance(container, list):

@@ -142,7 +142,7 @@ def test_values_are_found_among_many_that_look_alike(text: str, value: str | flo
 
 def test_a_half_cut_year_is_not_another_year() -> None:
     """Reading only the neighbourhood of a year does not cut the digits of the next date."""
-    text = "20" + " " * 27 + "24/03/2018"
+    text = "20" + " " * 22 + "24/03/2018"
     assert SourceText(text).find("2020-03-24") is None
 
 
