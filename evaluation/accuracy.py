@@ -6,14 +6,12 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from routing.comparison import compare
+from routing.comparison import DEFAULT_COMPARATOR, compare
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from routing.json_value import JsonObject
-
-DEFAULT_COMPARATOR = "exact"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +24,7 @@ class Accuracy:
 
 
 class AccuracyCount:
-    """Counts right fields as outputs come. Fields are compared as the task says, exactly where it says nothing."""
+    """Counts right fields as outputs come. Fields are compared as the task says."""
 
     def __init__(self, comparators: Mapping[str, str]) -> None:
         self._comparators = comparators
