@@ -72,6 +72,7 @@ def run_job(
         assert services.settings.redis_url is not None
         broker = Broker(services.settings.redis_url)
         stack.callback(broker.close)
+        broker.ping()
         supervisor = stack.enter_context(
             Supervisor(
                 [WorkerCommand((tier,)) for tier in tiers],

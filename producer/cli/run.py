@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from contextlib import contextmanager
 from pathlib import Path  # noqa: TC003 - typer reads annotations at run time
 from typing import TYPE_CHECKING, Annotated
 
@@ -22,6 +23,7 @@ from producer.cli.parameters import (  # noqa: TC001 - typer reads annotations a
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from contextlib import ExitStack
     from types import FrameType
     from typing import NoReturn
@@ -72,8 +74,7 @@ def run_order(place: Place, order: Order, results: Path | None, *, flower: bool,
 
     if results is not None:
         format_of(results)  # a wrong name is told before anything is paid for
-    signal.signal(signal.SIGTERM, _interrupt)
-    with open_ledger(place.settings, create=True) as database:
+    with sigterm_interrupts(), open_ledger(place.settings, create=True) as database:
         submitted = _submit(database, order, place)
         try:
             job = _work(database, place, submitted, flower=flower)
@@ -84,8 +85,18 @@ def run_order(place: Place, order: Order, results: Path | None, *, flower: bool,
     return of_job(job)
 
 
-def _interrupt(_number: int, _frame: FrameType | None) -> NoReturn:
-    raise KeyboardInterrupt
+@contextmanager
+def sigterm_interrupts() -> Iterator[None]:
+    """Let SIGTERM stop a run as Ctrl-C does."""
+
+    def interrupt(_number: int, _frame: FrameType | None) -> NoReturn:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _submit(database: Database, order: Order, place: Place) -> Submitted:
