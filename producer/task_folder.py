@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import orjson
+from pydantic import ValidationError
 
 from routing.errors import InvalidFileError, Problem, UsageError
 from routing.file_errors import in_order
@@ -32,13 +33,22 @@ def load_task(path: Path) -> FrozenTask:
     file = path / TASK_FILE if path.is_dir() else path
     if not file.is_file():
         raise UsageError(f"There is no task at {path}.", f"Name a folder that holds {TASK_FILE}, or a YAML file.")
-    parsed, source = parse_task_file(_text(file), str(file))
+    parsed, source, problems = parse_task_file(_text(file), str(file))
+    if parsed is None:
+        raise InvalidFileError(in_order(problems))
     folder = _Folder(file.parent, source)
     output = folder.schema(parsed)
     prompts = {place: folder.prompt(place, value) for place, value in prompt_places(parsed)}
-    if folder.problems or output is None:
-        raise InvalidFileError(in_order(folder.problems))
-    return freeze(parsed, source, output, lambda place, _: prompts[place])
+    problems += folder.problems
+    if output is None:
+        raise InvalidFileError(in_order(problems))
+    try:
+        task = freeze(parsed, source, output, lambda place, _: prompts[place])
+    except InvalidFileError as error:
+        raise InvalidFileError(in_order([*problems, *error.problems])) from None
+    if problems:
+        raise InvalidFileError(in_order(problems))
+    return task
 
 
 class _Folder:
@@ -84,7 +94,10 @@ class _Folder:
         if not isinstance(document, dict):
             self._wrong(("schema",), f"`{name}` holds no JSON Schema: it must be an object")
             return None
-        schema = JsonSchema(json_schema=document)
+        try:
+            schema = JsonSchema(json_schema=document)
+        except ValidationError:
+            raise InvalidFileError([Problem(str(self._folder / name), 0, 0, "it is nested too deeply")]) from None
         compile_output_schema(schema, str(self._folder / name))
         return schema
 

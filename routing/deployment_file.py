@@ -89,9 +89,12 @@ class DeploymentFile(_Section):
 def parse_deployment_file(text: str, file: str) -> DeploymentSpec:
     """Parse a deployment file. Paths of servers stay as written. Raises InvalidFileError with every mistake."""
     source = parse_yaml(text, file)
-    parsed = validate(DeploymentFile, source, LATER)
-    problems = [*_key_problems(parsed, source), *_address_problems(parsed, source), *_name_problems(parsed, source)]
-    if problems:
+    parsed, problems = validate(DeploymentFile, source, LATER)
+    if parsed is not None:
+        problems += _key_problems(parsed, source)
+        problems += _address_problems(parsed, source)
+        problems += _name_problems(parsed, source)
+    if problems or parsed is None:
         raise InvalidFileError(in_order(problems))
     return DeploymentSpec(
         models={name: _model(name, section) for name, section in parsed.models.items()},

@@ -7,28 +7,45 @@ from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from routing.errors import InvalidFileError, Problem
-
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from pydantic_core import ErrorDetails
 
+    from routing.errors import Problem
     from routing.yaml_source import Path, YamlSource
 
 M = TypeVar("M", bound=BaseModel)
 
 
-def validate(model: type[M], source: YamlSource, later: Mapping[str, str] | None = None) -> M:
-    """Return a file's data as a model. Raises InvalidFileError with every mistake, in the order of lines.
+def validate(
+    model: type[M], source: YamlSource, later: Mapping[str, str] | None = None
+) -> tuple[M | None, list[Problem]]:
+    """Return a file's data as a model, with every mistake in it.
 
-    `later` maps keys that this version does not know yet, though users may expect them, to what they are for.
+    What is wrong is left out of the model, so that the rest can be checked further and all mistakes are told at once;
+    None where too much is wrong for that. `later` maps keys that this version does not know yet, though users may
+    expect them, to what they are for.
     """
     try:
-        return model.model_validate(source.data)
+        return model.model_validate(source.data), []
     except ValidationError as error:
-        problems = [_problem(detail, model, source, later or {}) for detail in error.errors(include_url=False)]
-    raise InvalidFileError(in_order(problems))
+        details = error.errors(include_url=False)
+    problems = [_problem(detail, model, source, later or {}) for detail in details]
+    try:
+        return model.model_validate(
+            _without(source.data, {_in_file(detail["loc"], source) for detail in details})
+        ), problems
+    except ValidationError:
+        return None, problems
+
+
+def _without(data: Any, wrong: set[Path], at: Path = ()) -> Any:  # noqa: ANN401 - YAML holds anything
+    if isinstance(data, dict):
+        return {key: _without(value, wrong, (*at, key)) for key, value in data.items() if (*at, key) not in wrong}
+    if isinstance(data, list):
+        return [_without(value, wrong, (*at, index)) for index, value in enumerate(data)]
+    return data
 
 
 def in_order(problems: Iterable[Problem]) -> list[Problem]:

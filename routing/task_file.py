@@ -125,10 +125,14 @@ class PromptText:
     file: str = ""
 
 
-def parse_task_file(text: str, file: str) -> tuple[TaskFile, YamlSource]:
-    """Parse a task file's own text. Raises InvalidFileError with every mistake in its form."""
+def parse_task_file(text: str, file: str) -> tuple[TaskFile | None, YamlSource, list[Problem]]:
+    """Parse a task file's own text, and tell every mistake in its form; no file where too much is wrong to go on.
+
+    Raises InvalidFileError where it is no YAML.
+    """
     source = parse_yaml(text, file)
-    return validate(TaskFile, source, LATER), source
+    parsed, problems = validate(TaskFile, source, LATER)
+    return parsed, source, problems
 
 
 def freeze(
@@ -226,7 +230,6 @@ def _rule_problems(parsed: TaskFile, source: YamlSource, fields: frozenset[str])
         return
     for wrong in compiled:
         at = source.problem(("checks", "rules", wrong.rule_index), wrong.message)
-        # The rule's own column counts from its first character, behind the quote where there is one.
         quoted = source.data["checks"]["rules"][wrong.rule_index]
         yield Problem(at.file, at.line, at.column + wrong.column - 1, wrong.message, f"in `{quoted}`")
 

@@ -145,4 +145,5 @@ class _Reader:
 
 
 def _place(node: yaml.Node) -> Place:
-    return Place(node.start_mark.line + 1, node.start_mark.column + 1)
+    quoted = isinstance(node, yaml.ScalarNode) and node.style in {"'", '"'}
+    return Place(node.start_mark.line + 1, node.start_mark.column + 1 + quoted)  # the text, not its quote
