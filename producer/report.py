@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from evaluation.accuracy import AccuracyCount
 from producer.home import make_folder
 from producer.json_text import json_page
 from producer.progress import job_figures
 from routing.errors import UsageError
 from routing.money import NanoUsd, to_usd
-from storage import progress
+from storage import jobs, progress, results
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,8 +29,8 @@ def job_report(database: Database, reference: str, deployment: DeploymentSpec | 
     """Return the report of a job, by its name or number, as JSON values; money is `Decimal` dollars.
 
     `baseline_usd` is what the last tier alone would have cost for the items that have ended. `accuracy` is there where
-    labels are. The deployment tells which models are offline engines or recordings. Reads every ended item: for the end
-    of a job, not for watching it. Raises NotFoundError.
+    labels are, and counts an item that failed as wrong. The deployment tells which models are offline engines or
+    recordings. Reads every ended item: for the end of a job, not for watching it. Raises NotFoundError.
     """
     standing = progress.read(database, reference)
     job = standing.job
@@ -36,7 +38,7 @@ def job_report(database: Database, reference: str, deployment: DeploymentSpec | 
     by_check: Counter[str] = Counter()
     for failure in failures:
         by_check[failure.check] += failure.count
-    return {
+    report = {
         **job_figures(job),
         "tiers": {
             tier.tier: {
@@ -63,6 +65,28 @@ def job_report(database: Database, reference: str, deployment: DeploymentSpec | 
         },
         "elapsed_s": standing.elapsed_ms / 1000,
         "models": [_model(use, deployment) for use in progress.models(database, job.id)],
+    }
+    accuracy = _accuracy(database, job.id)
+    return report if accuracy is None else report | {"accuracy": accuracy}
+
+
+def _accuracy(database: Database, job_id: int) -> dict[str, object] | None:
+    """Return how many labelled fields are right, None without labels. An item that failed has none of them right."""
+    comparators = jobs.frozen_task(database, job_id).compare
+    ended, done = AccuracyCount(comparators), AccuracyCount(comparators)
+    for output, expected in results.labelled(database, job_id):
+        label = json.loads(expected)
+        ended.add(None if output is None else json.loads(output), label)
+        if output is not None:
+            done.add(json.loads(output), label)
+    found, of_done = ended.result(), done.result()
+    if found is None:
+        return None
+    return {
+        "items": found.items,
+        "macro": round(found.macro, 6),
+        "fields": {name: round(share, 6) for name, share in found.fields.items()},
+        "macro_of_done": None if of_done is None else round(of_done.macro, 6),
     }
 
 

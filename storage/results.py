@@ -128,6 +128,34 @@ def items(
         left = None if left is None else left - len(page)
 
 
+def labelled(database: Database, job_id: int) -> Iterator[tuple[str | None, str]]:
+    """Yield the accepted output (None where the item failed) and the label of each ended item that has one.
+
+    Both are JSON texts. In pages: memory does not grow with the job.
+    """
+    after = 0
+    while True:
+        query = (
+            select(col(Item.position), col(Item.state), col(Item.output), col(DocumentRow.expected))
+            .join(DocumentRow, _WITH_DOCUMENT)
+            .where(
+                col(Item.job_id) == job_id,
+                col(Item.position) > after,
+                col(Item.state) != ItemState.QUEUED,
+                col(DocumentRow.expected).is_not(None),
+            )
+            .order_by(col(Item.position))
+            .limit(_PAGE)
+        )
+        with database.read() as connection:
+            page = connection.execute(query).all()
+        for _, state, output, expected in page:
+            yield output if state == ItemState.DONE else None, expected or ""
+        if len(page) < _PAGE:
+            return
+        after = page[-1][0]
+
+
 def judgements(database: Database, job_id: int, positions: list[int]) -> dict[int, list[Judgement]]:
     """Return every judged answer of these items, by position, oldest first."""
     found: dict[int, list[Judgement]] = {}

@@ -96,4 +96,7 @@ def _accuracy(report: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     if accuracy is None:
         return
     fields = ", ".join(f"{name} {share:.1%}" for name, share in accuracy["fields"].items())
-    yield "accuracy", f"{accuracy['macro']:.1%} of the labelled fields right, over {accuracy['items']} items: {fields}"
+    of_done = accuracy["macro_of_done"]
+    done = f"; {of_done:.1%} of those that are done" if of_done not in {None, accuracy["macro"]} else ""
+    yield "accuracy", f"{accuracy['macro']:.1%} of the labelled fields right in {accuracy['items']} items{done}"
+    yield "by field", fields

@@ -46,6 +46,7 @@ def test_a_run_goes_from_documents_to_a_report(place: Workplace) -> None:
     assert report["failures"]["schema"] == 12
     assert 0 < report["cost_usd"] < report["baseline_usd"]
     assert report["saved_fraction"] == pytest.approx(1 - report["cost_usd"] / report["baseline_usd"], abs=1e-5)
+    assert (report["accuracy"]["items"], report["accuracy"]["fields"]) == (30, {"total": 1})
     assert {model["kind"] for model in report["models"]} == {"offline engine"}
     assert json.loads((place.home / "reports" / f"{report['job']}.json").read_text()) == report
 

@@ -51,3 +51,27 @@ def test_people_read_it_in_one_screen(cheapfirst: CommandLine, home_ledger: Data
         "model       small; price from cheapfirst.yaml",
     ):
         assert line in text
+
+
+def test_accuracy_is_told_where_labels_are(cheapfirst: CommandLine, home_ledger: Database) -> None:
+    """Fields are compared as the task says; an item that failed has none right, and the done ones are told apart."""
+    label = {"company": "ACME LTD", "total": 1.5}
+    job = LedgerJob(home_ledger, [*documents("a", "b", expected=label), *documents("c", "d")])
+    job.accept({"company": "Acme Ltd.", "total": "2"})
+    job.fail(label, ("rules", ""))
+    job.accept({"company": "not labelled"})
+    assert cheapfirst("report", "--json").json["accuracy"] == {
+        "items": 2,
+        "macro": 0.25,
+        "fields": {"company": 0.5, "total": 0},
+        "macro_of_done": 0.5,
+    }
+    text = cheapfirst("report").out
+    assert "accuracy    25.0% of the labelled fields right in 2 items; 50.0% of those that are done" in text
+    assert "by field    company 50.0%, total 0.0%" in text
+
+
+def test_without_labels_there_is_no_accuracy(cheapfirst: CommandLine, home_ledger: Database) -> None:
+    """Nothing is made up."""
+    LedgerJob(home_ledger, documents("a")).accept({})
+    assert "accuracy" not in cheapfirst("report", "--json").json
