@@ -52,10 +52,10 @@ class Client:
     """
 
     def __init__(self, settings: Settings | None = None, deployment: Path | str | None = None) -> None:
-        self._settings = with_running_broker(settings or read_settings())
+        self.settings = with_running_broker(settings or read_settings())
         self._deployment = None if deployment is None else Path(deployment)
         with ExitStack() as opening:
-            self._database = opening.enter_context(open_ledger(self._settings, create=True))
+            self._database = opening.enter_context(open_ledger(self.settings, create=True))
             self._open = opening.pop_all()
 
     def __enter__(self) -> Self:
@@ -75,7 +75,7 @@ class Client:
         task: Path | str,
         *inputs: Path | str,
         name: str | None = None,
-        labels: Path | None = None,
+        labels: Path | str | None = None,
         budget_usd: Decimal | None = None,
         strict: bool = False,
     ) -> Job:
@@ -84,8 +84,8 @@ class Client:
         Raises InvalidFileError for a task or deployment file, InputsRefusedError, JobConflictError where the name is
         taken by other content, ServiceUnreachableError.
         """
-        order = Order(load_task(Path(task)), inputs, name, strict, labels, budget_usd)
-        submitted = enqueue(self._database, self._settings, order, deployment=self._deployment, task_path=Path(task))
+        order = Order(load_task(Path(task)), inputs, name, strict, None if labels is None else Path(labels), budget_usd)
+        submitted = enqueue(self._database, self.settings, order, deployment=self._deployment, task_path=Path(task))
         return Job(self._database, submitted.job.name)
 
     def job(self, reference: str) -> Job:

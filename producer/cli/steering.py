@@ -13,6 +13,8 @@ from producer.cli.parameters import BudgetOption, JobArgument  # noqa: TC001 - t
 from routing.errors import NotFoundError, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from storage.database import Database
 
 IN_FORCE_WITHIN_S = 5.0
@@ -77,10 +79,15 @@ def scale(
         workers.set_concurrency(database, queue, concurrency)
         deadline = monotonic() + IN_FORCE_WITHIN_S
         wait = threading.Event().wait
-        while any(now != concurrency for now in _in_force(database, queue).values()) and monotonic() < deadline:
+        while not _followed(before, _in_force(database, queue), concurrency) and monotonic() < deadline:
             wait(_LOOK_EVERY_S)
         after = _in_force(database, queue)
         print_text("\n".join(f"{name}: {before[name]} -> {after.get(name, 'gone')}" for name in before))
+
+
+def _followed(before: Mapping[str, int], now: Mapping[str, int], wanted: int) -> bool:
+    """Tell whether each worker has changed; one that serves several queues adds them up, and never says the number."""
+    return all(now.get(name) != concurrency or concurrency == wanted for name, concurrency in before.items())
 
 
 def _in_force(database: Database, queue: str) -> dict[str, int]:

@@ -36,11 +36,11 @@ class Workplace:
         """Where embedded services keep what they write."""
         return self.folder / ".cheapfirst"
 
-    def start(self, *arguments: str) -> subprocess.Popen[str]:
-        """Start a command."""
+    def start(self, *arguments: str, command: tuple[str, ...] = COMMAND) -> subprocess.Popen[str]:
+        """Start a command, `cheapfirst` unless another is given."""
         environment = {name: value for name, value in os.environ.items() if name not in _CONFIGURED}
         return subprocess.Popen(
-            [*COMMAND, *arguments],
+            [*command, *arguments],
             cwd=self.folder,
             env=environment | {"PYTHONPATH": str(ROOT)} | self.environment,
             stdout=subprocess.PIPE,
@@ -62,9 +62,9 @@ class Workplace:
                 found.append(int(process.name))
         return found
 
-    def run(self, *arguments: str) -> Completed:
+    def run(self, *arguments: str, command: tuple[str, ...] = COMMAND) -> Completed:
         """Run a command to its end."""
-        with self.start(*arguments) as process:
+        with self.start(*arguments, command=command) as process:
             try:
                 out, err = process.communicate(timeout=TIMEOUT_S)
             except subprocess.TimeoutExpired:

@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+import re
+import signal
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from producer.embedded.redis_server import EmbeddedRedis
+from tests.support.runs import ROOT, Workplace, first_task, slow_engines
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+PAGE = Path(ROOT, "docs", "python-api.md")
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Iterator[Workplace]:
+    """A folder with the first task, a broker that is configured, and a ledger that was upgraded."""
+    folder = tmp_path / "place"
+    folder.mkdir()
+    with EmbeddedRedis(tmp_path / "redis") as redis:
+        place = Workplace(first_task(folder).folder, {"REDIS_URL": redis.url})
+        assert place.run("db", "upgrade").code == 0
+        yield place
+
+
+@pytest.mark.timeout(240)
+def test_a_worker_serves_what_others_submit(place: Workplace) -> None:
+    """`worker`, `submit`, `status --watch`, `scale` and the Python API work together over one broker and ledger."""
+    place.invoices(30)
+    with slow_engines(place, latency_ms=0) as (served, _), served.start("worker", "cheap", "expensive") as worker:
+        try:
+            submitted = served.run("submit", "invoices", "invoices.jsonl", "--json").json
+            assert (submitted["state"], submitted["created"], submitted["refused"]) == ("running", True, 0)
+            watched = served.run("status", submitted["job"], "--watch")
+            assert watched.code == 0, watched.err
+            scaled = served.run("scale", "cheap", "7")
+            assert re.fullmatch(r"\S+: 60 -> 17\n", scaled.out), scaled.out + scaled.err
+            printed = _python(served, "\n".join(re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)))
+            assert "bakery.txt done cheap" in printed
+            assert "surveyor.txt done expensive" in printed
+            assert "{'total': 3, 'done': 3, 'failed': 0}" in printed
+        finally:
+            worker.send_signal(signal.SIGTERM)
+            _, err = worker.communicate(timeout=60)
+    assert worker.returncode == 0
+    assert "Serving cheap, expensive" in err
+    assert "Stopping" in err
+
+
+def _python(place: Workplace, code: str) -> str:
+    ended = place.run(code, command=(sys.executable, "-c"))
+    assert ended.code == 0, ended.err
+    return ended.out
