@@ -10,9 +10,7 @@ class Receipt(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    company: str = Field(
-        min_length=2, description="The company that issued it, as written, without a registration number"
-    )
+    company: str = Field(min_length=2, description="The company that issued it, as written; no registration number")
     date: str = Field(min_length=6, description="The date of issue, exactly as written")
     address: str = Field(min_length=6, description="The company's whole address, its lines joined by blanks")
     total: float = Field(ge=0, description="What was to be paid, all taxes and rounding included")

@@ -8,7 +8,8 @@ from receipt_extractors.dates import dates
 
 _DATED = re.compile(r"\bda?te\b|\bdated\b|\btarikh\b|\bdatum\b", re.IGNORECASE)
 _OTHER = re.compile(
-    r"\b(?:due|expir\w*|valid|until|exchange|within|delivery|printed|birth|since|effective)\b", re.IGNORECASE
+    r"\b(?:due|expir\w*|valid|until|exchange|within|delivery|printed|birth|since|effective)\b",
+    re.IGNORECASE,
 )
 
 

@@ -11,7 +11,8 @@ _TOTAL = re.compile(
     re.IGNORECASE,
 )
 _FINAL = re.compile(
-    r"\b(?:grand|nett?|rounded|round ?d|incl|inclusive|payable|due|after|bill|final|amt due|rounding)\b|\(rm\)|\b(?:rm|usd|eur|gbp)\b",
+    r"\b(?:grand|nett?|rounded|round ?d|incl|inclusive|payable|due|after|bill|final|amt due|rounding)\b"
+    r"|\(rm\)|\b(?:rm|usd|eur|gbp)\b",
     re.IGNORECASE,
 )
 _NOT_FINAL = re.compile(

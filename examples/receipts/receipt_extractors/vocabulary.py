@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 LEGAL_FORM = re.compile(
-    r"\b(?:sdn\.? ?,?bh?d\.?|s/b|bhd\.?|berhad|ltd\.?|limited|pte\.?|plc|llc|inc\.?|corp(?:oration)?\.?|gmbh|s\.?a\.?r?l\.?"
-    r"|b\.?v\.?|co\.|company|enterprise|enterprises|trading|holdings?|industries|group|plt)(?!\w)",
+    r"\b(?:sdn\.? ?,?bh?d\.?|s/b|bhd\.?|berhad|ltd\.?|limited|pte\.?|plc|llc|inc\.?|corp(?:oration)?\.?|gmbh"
+    r"|s\.?a\.?r?l\.?|b\.?v\.?|co\.|company|enterprise|enterprises|trading|holdings?|industries|group|plt)(?!\w)",
     re.IGNORECASE,
 )
 TRADE = re.compile(
@@ -25,7 +25,8 @@ TRAILING_REGISTRATION = re.compile(
     re.IGNORECASE,
 )
 CONTACT = re.compile(
-    r"\b(?:tel|telephone|phone|fax|h/?p|hotline|mobile|e-?mail|website|www\.|http)|@\w|\.com\b|^\W*(?:\+?\d[\d -]{7,14}\d)\W*$",
+    r"\b(?:tel|telephone|phone|fax|h/?p|hotline|mobile|e-?mail|website|www\.|http)|@\w|\.com\b"
+    r"|^\W*(?:\+?\d[\d -]{7,14}\d)\W*$",
     re.IGNORECASE,
 )
 TAX_NUMBER = re.compile(
@@ -33,13 +34,15 @@ TAX_NUMBER = re.compile(
 )
 DOCUMENT_HEADING = re.compile(
     r"\b(?:tax invoice|invoice|receipt|cash ?bill|cash sales?|bill|order|table|cashier|counter|doc(?:ument)? ?(?:no|#)|"
-    r"date|time|pos|member|description|item|qty|served|salesperson|customer|pax|slip|sales person|shopping hours|bill to)\b",
+    r"date|time|pos|member|description|item|qty|served|salesperson|customer|pax|slip|sales person|"
+    r"shopping hours|bill to)\b",
     re.IGNORECASE,
 )
 STREET = re.compile(
     r"\b(?:jalan|jln|jl|lorong|lrg|persiaran|lebuh|lebuhraya|taman|tmn|tman|lot|no\.?|bandar|kawasan|kampung|kg|pusat|"
-    r"wisma|menara|plaza|bangunan|blok|block|unit|level|floor|flr|mall|complex|kompleks|street|st\.|road|rd\.?|avenue|ave|"
-    r"lane|drive|square|suite|building|industrial|strasse|straße|rue|platz|batu|seksyen|section|ss ?\d+|pju ?\d*|usj ?\d*|"
+    r"wisma|menara|plaza|bangunan|blok|block|unit|level|floor|flr|mall|complex|kompleks|street|st\.|road|rd\.?|avenue|"
+    r"ave|lane|drive|square|suite|building|industrial|strasse|straße|rue|platz|batu|seksyen|section|ss ?\d+|pju ?\d*|"
+    r"usj ?\d*|"
     r"g-?floor|ground|tower|highway|way|court|quay|close|crescent|box)\b",
     re.IGNORECASE,
 )
