@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
+import os
 from typing import Annotated
 
 import typer
 
 from producer.cli.output import say
+from producer.cli.parameters import DeploymentOption  # noqa: TC001 - typer reads annotations at run time
 
 
 def flower(
@@ -17,12 +17,14 @@ def flower(
     address: Annotated[
         str, typer.Option(help="The address to listen on; other than loopback only with FLOWER_PASSWORD set.")
     ] = "127.0.0.1",
+    deployment: DeploymentOption = None,
 ) -> None:
     """Watch queues and workers in the browser.
 
     On the broker of REDIS_URL, or of a `cheapfirst run` in this folder. The user is `cheapfirst`; the password is
     FLOWER_PASSWORD, or a new one that is printed once.
     """
+    from producer.deployment_file import deployment_for
     from producer.flower import flower_command
     from producer.services import with_running_broker
     from routing.errors import UsageError
@@ -31,6 +33,7 @@ def flower(
     settings = with_running_broker(read_settings())
     if settings.redis_url is None:
         raise UsageError("There is no broker to watch.", "Set REDIS_URL, or start this while `cheapfirst run` goes on.")
+    file, _ = deployment_for(settings, deployment)
     password = settings.key("FLOWER_PASSWORD")
     command = flower_command(
         settings.redis_url.get_secret_value(),
@@ -41,9 +44,6 @@ def flower(
     say(f"Flower is at {command.url} for the user {command.user}")
     if command.generated:
         say(f"Its password, told only now: {command.password}")
-    try:
-        ended = subprocess.run(command.argv, env=settings.environment() | dict(command.environment), check=False)  # noqa: S603 - our own command
-    except KeyboardInterrupt:
-        return
-    if ended.returncode:
-        sys.exit(ended.returncode)
+    # This process becomes Flower, so that signals reach it and it ends with its terminal.
+    environment = settings.environment() | {"CHEAPFIRST_DEPLOYMENT": str(file)} | dict(command.environment)
+    os.execve(command.argv[0], command.argv, environment)  # noqa: S606 - our own command, and no shell reads it

@@ -51,7 +51,8 @@ def _item_line(item: ItemResult) -> str:
     from routing.money import NanoUsd, to_usd
 
     state = "in flight" if item.in_flight else str(item.state)
-    why = "".join(f"; {failure['check']} {failure['field']}" for failure in failures_of(item.failures))
+    failed = dict.fromkeys(f"{failure['check']} {failure['field']}".rstrip() for failure in failures_of(item.failures))
+    why = "".join(f"; {name}" for name in failed)
     reason = f" ({item.fail_reason})" if item.fail_reason else ""
     calls = f"{item.attempts} call{'' if item.attempts == 1 else 's'}"
     cost = shown(to_usd(NanoUsd(item.cost_nano_usd)))

@@ -62,7 +62,7 @@ def _reasons(report: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         reasons = by_tier.get(tier, [])
         if reasons:
             more = f", {len(reasons) - _MOST_REASONS} more" if len(reasons) > _MOST_REASONS else ""
-            yield "failed in", f"{tier}: {', '.join(reasons[:_MOST_REASONS])}{more}"
+            yield "reasons", f"{tier}: {', '.join(reasons[:_MOST_REASONS])}{more}"
 
 
 def _money(report: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -43,7 +43,7 @@ def test_people_read_it_in_one_screen(cheapfirst: CommandLine, home_ledger: Data
         "items       4: 2 done, 1 failed, 1 open",
         "cheap       1 accepted (25% of all), 2 escalated; 3 calls, $0.003",
         "expensive   1 accepted (25% of all), 1 failed; 2 calls, $0.02",
-        "failed in   cheap: grounding company 1, grounding total 1, rules 1",
+        "reasons     cheap: grounding company 1, grounding total 1, rules 1",
         "cost        $0.023",
         "all expensive about $0.03, an estimate",
         "saved       23.3% of that",
