@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -168,6 +168,8 @@ class Gateway:
             raise
         model.breaker.succeeded()
         usage = reply.usage or _estimated(call, reply)
+        if model.spec.server:
+            usage = replace(usage, estimated=True)  # no model counted them: a loopback server estimates
         if model.limit is not None:
             await self._limits.settle(model.spec.name, model.limit, usage.input + usage.output - estimate)
         return Completion(

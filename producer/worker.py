@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from producer.deployment_file import deployment_for
-from producer.home import make_folder
 from producer.ledger import open_ledger
 from producer.services import absolute_ledger, with_running_broker
 from routing.errors import UsageError
@@ -27,8 +26,8 @@ def serving(
     queues: tuple[str, ...],
     concurrency: int | None,
     chunk: int | None,
-) -> Iterator[Path]:
-    """Keep a worker process running for these queues while this is entered; yield its log file.
+) -> Iterator[None]:
+    """Keep a worker process running for these queues while this is entered; it logs to our own output.
 
     Everything it needs is looked at first. Raises UsageError where no broker is configured or a file is wrong,
     ServiceUnreachableError where broker or ledger cannot be reached.
@@ -38,7 +37,6 @@ def serving(
         raise UsageError("REDIS_URL is not set.", "Set it to the broker's address, such as redis://:PASSWORD@HOST/0.")
     file, _ = deployment_for(settings, deployment)
     broker = Broker(settings.redis_url)
-    logs = make_folder(settings.home / "logs")
     environment = settings.environment() | {
         "CHEAPFIRST_DEPLOYMENT": str(file.absolute()),
         "DATABASE_URL": absolute_ledger(settings),
@@ -53,9 +51,9 @@ def serving(
                 environment=environment,
                 database=database,
                 broker=broker,
-                log_directory=logs,
+                log_directory=None,
             ),
         ):
-            yield logs / f"worker-{'-'.join(queues)}.log"
+            yield
     finally:
         broker.close()

@@ -27,7 +27,7 @@ class Concurrency:
         self._loop = loop
         self._lock = threading.Lock()
         self._limit = limit
-        self._of_queue = dict(starts) if len(starts) > 1 else dict.fromkeys(starts, limit)
+        self._of_queue = dict(starts)
         self._revisions = dict.fromkeys(starts, 0)
 
     @property
@@ -50,8 +50,10 @@ class Concurrency:
         for queue, setting in settings.items():
             if setting.revision > self._revisions.get(queue, setting.revision):
                 self._revisions[queue] = setting.revision
-                self.change(setting.concurrency - self._of_queue[queue])
+                alone = len(self._of_queue) == 1
+                by = setting.concurrency - (self._limit if alone else self._of_queue[queue])
                 self._of_queue[queue] = setting.concurrency
+                self.change(by)
 
     def change(self, by: int) -> None:
         """Raise or lower the concurrency by so many, never below 1."""

@@ -23,6 +23,7 @@ from storage import workers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from contextlib import AbstractContextManager
     from pathlib import Path
     from types import TracebackType
 
@@ -79,7 +80,10 @@ class _Process:
 
 
 class Supervisor:
-    """A context in which worker processes run. `environment` is theirs; each logs to a file of its own."""
+    """A context in which worker processes run. `environment` is theirs.
+
+    Each logs to a file of its own in `log_directory`, or to our own output where that is None.
+    """
 
     def __init__(
         self,
@@ -88,7 +92,7 @@ class Supervisor:
         environment: Mapping[str, str],
         database: Database,
         broker: Broker,
-        log_directory: Path,
+        log_directory: Path | None,
         stall_s: float = STALL_S,
     ) -> None:
         self._processes = [_Process(command, index) for index, command in enumerate(commands, 1)]
@@ -107,7 +111,8 @@ class Supervisor:
         return [process.child.pid for process in self._processes if process.child is not None]
 
     def __enter__(self) -> Self:
-        self._log_directory.mkdir(parents=True, exist_ok=True)
+        if self._log_directory is not None:
+            self._log_directory.mkdir(parents=True, exist_ok=True)
         for process in self._processes:
             self._start(process)
         self._thread.start()
@@ -140,13 +145,15 @@ class Supervisor:
                 env=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log_file,
-                stderr=subprocess.STDOUT,
+                stderr=None if log_file is None else subprocess.STDOUT,
                 start_new_session=True,
             )
         process.started = monotonic()
         process.kill_at = None
 
-    def _log(self, process: _Process) -> IO[bytes]:
+    def _log(self, process: _Process) -> AbstractContextManager[IO[bytes] | None]:
+        if self._log_directory is None:
+            return contextlib.nullcontext()
         return (self._log_directory / f"worker-{'-'.join(process.command.queues)}.log").open("ab")
 
     def _run(self) -> None:

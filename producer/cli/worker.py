@@ -39,7 +39,7 @@ def worker(
     stopped = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopped.set())
-    with serving(read_settings(), deployment, tuple(queues), concurrency, chunk) as log_file:
-        say(f"Serving {', '.join(queues)}; the log is {log_file}. Ctrl-C stops it.")
+    with serving(read_settings(), deployment, tuple(queues), concurrency, chunk):
+        say(f"Serving {', '.join(queues)}. Ctrl-C stops it.")
         stopped.wait()
         say("Stopping; calls in flight are finished first.")
