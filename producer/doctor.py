@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 from producer.deployment_file import deployment_for
 from producer.embedded.redis_binary import find_redis_binary
 from producer.ledger import reach_ledger
+from producer.readiness import models_of
 from producer.services import model_server_urls, with_running_broker
 from producer.task_folder import load_task
 from routing.deployment import DeploymentSpec
@@ -131,7 +132,7 @@ def _local_ms() -> int:
 
 
 def _models(settings: Settings, spec: DeploymentSpec, task: FrozenTask | None) -> Iterator[Finding]:
-    wanted = list(spec.models) if task is None else _models_of(task)
+    wanted = list(spec.models) if task is None else models_of(task)
     for name in wanted:
         model = spec.models.get(name)
         if model is None:
@@ -142,11 +143,6 @@ def _models(settings: Settings, spec: DeploymentSpec, task: FrozenTask | None) -
             yield from _guarded(f"model {name}", _reach_server(settings, spec, model))
         else:
             yield from _guarded(f"model {name}", _reach_provider(settings, model))
-
-
-def _models_of(task: FrozenTask) -> list[str]:
-    agreement = [task.checks.agreement.model] if task.checks.agreement else []
-    return list(dict.fromkeys([*(tier.model for tier in task.tiers), *agreement]))
 
 
 def _reach_server(settings: Settings, spec: DeploymentSpec, model: ModelSpec) -> Iterator[Finding]:

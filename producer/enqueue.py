@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from producer.deployment_file import deployment_for
+from producer.readiness import require_models
 from producer.submit import submit
 from routing.errors import UsageError
 from storage.states import JobState
@@ -34,6 +35,7 @@ def enqueue(
             "Set it, or use `cheapfirst run`, which brings its own broker and workers.",
         )
     _, spec = deployment_for(settings, deployment, task_path)
+    require_models(spec, order.task)
     broker = Broker(settings.redis_url)
     try:
         broker.ping()

@@ -85,13 +85,13 @@ def run_job(
         publish_job(database, WorkerApp(services.settings, place.deployment).publisher, job.id, tiers)
         for look in watch(database, job.name, LOOK_EVERY_S, threading.Event().wait, monotonic):
             on_look(look)
-            _check_workers(database, supervisor, tiers, place.settings.home / "logs")
+            check_workers(database, supervisor.restarts, tiers, place.settings.home / "logs")
     return jobs.find(database, job.name)
 
 
-def _check_workers(database: Database, supervisor: Supervisor, tiers: Sequence[str], logs: Path) -> None:
+def check_workers(database: Database, restarts: int, tiers: Sequence[str], logs: Path) -> None:
     """Raise where workers end as soon as they start: nothing they are restarted for will change by itself."""
-    if supervisor.restarts < len(tiers) * _RESTARTS_IN_VAIN or workers.running(database):
+    if restarts < len(tiers) * _RESTARTS_IN_VAIN or workers.running(database):
         return
     log = logs / f"worker-{tiers[0]}.log"
     with log.open("rb") as file:

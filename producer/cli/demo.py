@@ -7,7 +7,6 @@ from pathlib import Path
 
 import typer
 
-from producer.cli.output import say
 from producer.cli.parameters import AsJson  # noqa: TC001 - typer reads annotations at run time
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "receipts"
@@ -38,7 +37,5 @@ def demo(*, as_json: AsJson = False) -> None:
     shutil.rmtree(home, ignore_errors=True)
     embedded = settings.model_copy(update={"home": home, "ledger": None, "redis_url": None})
     place = place_for(embedded, EXAMPLE / "cheapfirst.yaml", EXAMPLE)
-    order = Order(load_task(EXAMPLE), [DOCUMENTS], labels=LABELS if LABELS.exists() else None)
-    ending = run_order(place, order, None, flower=False, as_json=as_json)
-    say(f"To look further, begin commands with CHEAPFIRST_HOME={home}, as in: CHEAPFIRST_HOME={home} cheapfirst jobs")
-    raise typer.Exit(ending)
+    order = Order(load_task(EXAMPLE), [DOCUMENTS], labels=LABELS)
+    raise typer.Exit(run_order(place, order, None, flower=False, as_json=as_json))

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import shlex
+import shutil
 import signal
+import sys
 from contextlib import contextmanager
 from pathlib import Path  # noqa: TC003 - typer reads annotations at run time
 from typing import TYPE_CHECKING, Annotated
@@ -71,9 +74,12 @@ def run_order(place: Place, order: Order, results: Path | None, *, flower: bool,
     """Run an order to its end and print its report; return how the command ends."""
     from producer.exports.formats import format_of
     from producer.ledger import open_ledger
+    from producer.readiness import require_ready
 
+    # What is wrong is told before anything is written down or paid for.
+    require_ready(place.settings, place.deployment, order.task)
     if results is not None:
-        format_of(results)  # a wrong name is told before anything is paid for
+        format_of(results)
     with sigterm_interrupts(), open_ledger(place.settings, create=True) as database:
         submitted = _submit(database, order, place)
         try:
@@ -165,20 +171,21 @@ def _finish(database: Database, place: Place, job: JobRecord, results: Path | No
         print_json(report)
         return
     print_text(report_text(report))
-    print_text(f"results     {file}\nreport      {report_file}\nnext        {_next_command(database, job)}")
+    print_text(f"results     {file}\nreport      {report_file}\nnext        {_next_command(database, job, home)}")
 
 
-def _next_command(database: Database, job: JobRecord) -> str:
-    """Return the command that tells most about this job now."""
-    import shlex
-
+def _next_command(database: Database, job: JobRecord, home: Path) -> str:
+    """Return the command that tells most about this job now, as it can be typed here."""
     from storage import results
     from storage.states import ItemState, JobState, StopReason
+    from workers.settings import read_settings
 
     if job.state is JobState.STOPPED and job.stop_reason is StopReason.BUDGET:
         return "the same command with a larger --budget"
     if job.state is not JobState.DONE:
         return "the same command goes on where it stopped"
     failed = next(results.items(database, job.id, ItemState.FAILED, limit=1), None)
-    item = failed or max(results.items(database, job.id, limit=100), key=lambda item: item.attempts, default=None)
-    return f"cheapfirst show {shlex.quote(item.custom_id)} --job {job.name}" if item else "cheapfirst jobs"
+    told = failed or max(results.items(database, job.id, limit=100), key=lambda item: item.attempts)
+    program = "cheapfirst" if shutil.which("cheapfirst") else sys.argv[0]
+    elsewhere = "" if home == read_settings().home else f"CHEAPFIRST_HOME={shlex.quote(str(home))} "
+    return f"{elsewhere}{program} show {shlex.quote(told.custom_id)} --job {job.name}"

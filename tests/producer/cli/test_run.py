@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import json
 import os
 import signal
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,8 +12,6 @@ from producer.cli.run import sigterm_interrupts
 from tests.support.documents import write_lines
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.support.command_line import CommandLine
 
 
@@ -95,3 +95,53 @@ def test_nothing_that_exists_is_overwritten(cheapfirst: CommandLine, tmp_path: P
     assert cheapfirst("init", "elsewhere").code == 0
     assert (tmp_path / "elsewhere" / "invoices" / "task.yaml").is_file()
     assert cheapfirst("init", "rows.jsonl").code == 2
+
+
+@pytest.mark.timeout(240)
+def test_a_run_ends_with_a_report_and_files(cheapfirst: CommandLine, home: Path) -> None:
+    """The report is printed with the files it names; the same command again prints it again, and asks nobody."""
+    command = ("run", "invoices", "invoices/documents", "empty.txt", "--labels", "invoices/labels.jsonl")
+    Path("empty.txt").touch()
+    ended = cheapfirst(*command)
+    assert ended.code == 0, ended.err
+    assert "1 inputs were refused" in ended.err
+    assert "done: 3 of 3" in ended.err
+    for line in (
+        "items       3: 3 done, 0 failed",
+        "cheap       2 accepted (67% of all), 1 escalated; 3 calls",
+        "model       small is an offline engine (rules, no language model); price from cheapfirst.yaml, made up",
+        "accuracy    100.0% of the labelled fields right in 3 items",
+        "show surveyor.txt --job invoice-",
+    ):
+        assert line in ended.out
+    (results,) = (home / "results").iterdir()
+    assert f"results     {results}" in ended.out
+    (report,) = (home / "reports").iterdir()
+    assert f"report      {report}" in ended.out
+
+    again = cheapfirst(*command, "--json", "--results", "rows.csv")
+    assert (again.code, again.json) == (0, json.loads(report.read_text()))
+    assert "was submitted before and is done" in again.err
+    assert Path("rows.csv").read_text().count("\n") == 4
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("server: offline", "api_key: env:NO_SUCH_KEY", "NO_SUCH_KEY is not set"),
+        ("  small:\n", "  smal:\n", "Did you mean `smal`?"),
+        ("  small:\n", "  tiny:\n", "Add it under `models`"),
+        ('price: {input: 0.10, output: 0.40, note: "made up, nothing is billed"}', "", "price"),
+    ],
+)
+def test_what_workers_would_miss_is_told_at_once(
+    cheapfirst: CommandLine, tmp_path: Path, old: str, new: str, words: str
+) -> None:
+    """A model, a key or a price that is missing ends the run with 2 before a job is written."""
+    deployment = tmp_path / "cheapfirst.yaml"
+    text = deployment.read_text()
+    assert old in text
+    deployment.write_text(text.replace(old, new))
+    ended = cheapfirst("run", "invoices", "rows.jsonl")
+    assert (ended.code, words in ended.err) == (2, True), ended.err
+    assert not (tmp_path / "home").exists()

@@ -1,0 +1,43 @@
+"""Whether a deployment has what a task needs, asked before anything is started or written down."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+from routing.errors import UsageError
+from routing.price import PriceList
+
+if TYPE_CHECKING:
+    from routing.deployment import DeploymentSpec
+    from routing.task import FrozenTask
+    from workers.settings import Settings
+
+
+def models_of(task: FrozenTask) -> list[str]:
+    """Return the models a task names, each once."""
+    agreement = [task.checks.agreement.model] if task.checks.agreement else []
+    return list(dict.fromkeys([*(tier.model for tier in task.tiers), *agreement]))
+
+
+def require_models(deployment: DeploymentSpec, task: FrozenTask) -> None:
+    """Raise UsageError where a task names a model that the deployment lacks."""
+    for name in models_of(task):
+        if name not in deployment.models:
+            close = get_close_matches(name, deployment.models, n=1)
+            raise UsageError(
+                f"The task `{task.name}` names the model `{name}`, which the deployment does not have.",
+                f"Did you mean `{close[0]}`?" if close else "Add it under `models`.",
+            )
+
+
+def require_ready(settings: Settings, deployment: DeploymentSpec, task: FrozenTask) -> None:
+    """Raise UsageError where workers of this environment could not start: a model, a key or a price is missing."""
+    require_models(deployment, task)
+    PriceList(deployment.models)
+    for model in deployment.models.values():
+        if model.api_key_variable and settings.key(model.api_key_variable) is None:
+            raise UsageError(
+                f"Model `{model.name}` needs a key, and {model.api_key_variable} is not set.",
+                f"Set {model.api_key_variable}, or take the model out of the deployment.",
+            )
