@@ -1,0 +1,75 @@
+"""The engine of a worker process without Celery: the pipeline on a real ledger and a real loopback server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from gateway.gateway import Gateway
+from gateway.pyreqwest_transport import PyreqwestTransport
+from routing.deployment import DeploymentSpec
+from routing.price import PriceList
+from storage.database import Database
+from workers.accounting import Accountant
+from workers.gate import Gate
+from workers.item_handler import ItemHandler
+from workers.leases import Leases
+from workers.loop_thread import LoopThread
+from workers.pipeline import Pipeline
+from workers.recorder import Recorder
+from workers.task_cache import TaskCache
+
+
+@dataclass(slots=True)
+class PublishedKeys:
+    """Stands for the publisher: what was handed on, by tier."""
+
+    size: int = 4
+    keys: dict[str, list[tuple[int, int]]] = field(default_factory=dict)
+
+    def chunk(self, tier: str) -> int:
+        """Return the size of a message."""
+        return self.size
+
+    def publish(self, tier: str, keys: Iterable[tuple[int, int]]) -> int:
+        """Note the keys."""
+        self.keys.setdefault(tier, []).extend(keys)
+        return 1
+
+
+@dataclass(frozen=True, slots=True)
+class EngineRoom:
+    """What a test may look at."""
+
+    pipeline: Pipeline
+    gate: Gate
+    leases: Leases
+    published: PublishedKeys
+    loop: LoopThread
+
+
+@contextmanager
+def engine_room(database: Database, deployment: DeploymentSpec, limit: int = 20) -> Iterator[EngineRoom]:
+    """Run the engine's parts on a ledger, as `workers.engine` puts them together."""
+    loop = LoopThread()
+    published = PublishedKeys()
+    recorder = Recorder(database, published)  # type: ignore[arg-type]
+    leases = Leases(round(deployment.workers.lease_s * 1000))
+    gateway = Gateway(deployment.models, {}, PyreqwestTransport())
+    gate = Gate(limit)
+    pipeline = Pipeline(
+        database=database,
+        tasks=TaskCache(database),
+        handler=ItemHandler(database, gateway, Accountant(PriceList(deployment.models)), jitter=lambda: 0.0),
+        leases=leases,
+        gate=gate,
+        loop=loop,
+        recorder=recorder,
+    )
+    try:
+        yield EngineRoom(pipeline, gate, leases, published, loop)
+    finally:
+        recorder.close()
+        loop.wait_for(gateway.aclose())
+        loop.close()
