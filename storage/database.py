@@ -44,8 +44,9 @@ class Database:
 
     @property
     def address(self) -> str:
-        """The address without its password, for people."""
-        return self._url.render_as_string(hide_password=True)
+        """The address without its password, as people write it."""
+        written = self._url.set(drivername=self._url.drivername.partition("+")[0])
+        return written.render_as_string(hide_password=True)
 
     @contextmanager
     def write(self) -> Iterator[Connection]:

@@ -6,7 +6,7 @@ import uuid
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlalchemy import create_engine, text
+from sqlalchemy import NullPool, create_engine, text
 
 from storage import migrate
 from storage.database import Database
@@ -38,7 +38,9 @@ def postgres_url(postgres_server: PostgresServer) -> Iterator[str]:
     """The address of an empty PostgreSQL database."""
     name = f"test_{uuid.uuid4().hex}"
     admin = create_engine(
-        postgres_server.url("postgres").replace("postgresql://", "postgresql+psycopg://"), isolation_level="AUTOCOMMIT"
+        postgres_server.url("postgres").replace("postgresql://", "postgresql+psycopg://"),
+        isolation_level="AUTOCOMMIT",
+        poolclass=NullPool,  # a test may have restarted the server meanwhile
     )
     with admin.connect() as connection:
         connection.execute(text(f"CREATE DATABASE {name}"))
