@@ -31,9 +31,8 @@ def require_models(deployment: DeploymentSpec, task: FrozenTask) -> None:
             )
 
 
-def require_ready(settings: Settings, deployment: DeploymentSpec, task: FrozenTask) -> None:
-    """Raise UsageError where workers of this environment could not start: a model, a key or a price is missing."""
-    require_models(deployment, task)
+def require_keys_and_prices(settings: Settings, deployment: DeploymentSpec) -> None:
+    """Raise UsageError where a worker of this environment could not start: it needs all of the deployment's models."""
     PriceList(deployment.models)
     for model in deployment.models.values():
         if model.api_key_variable and settings.key(model.api_key_variable) is None:

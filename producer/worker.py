@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from producer.deployment_file import deployment_for
 from producer.ledger import open_ledger
+from producer.readiness import require_keys_and_prices
 from producer.services import absolute_ledger, with_running_broker
 from routing.errors import UsageError
 from workers.broker import Broker
@@ -35,7 +36,8 @@ def serving(
     settings = with_running_broker(settings)
     if settings.redis_url is None:
         raise UsageError("REDIS_URL is not set.", "Set it to the broker's address, such as redis://:PASSWORD@HOST/0.")
-    file, _ = deployment_for(settings, deployment)
+    file, spec = deployment_for(settings, deployment)
+    require_keys_and_prices(settings, spec)
     broker = Broker(settings.redis_url)
     environment = settings.environment() | {
         "CHEAPFIRST_DEPLOYMENT": str(file.absolute()),

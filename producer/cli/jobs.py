@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from storage.workers import WorkerReport
 
 WATCH_EVERY_S = 1.0
+_NO_WORKER = "No worker runs: repeat the `cheapfirst run` of this job, or start `cheapfirst worker`."
 
 
 def status(
@@ -45,6 +46,7 @@ def _show(database: Database, name: str, *, as_json: bool) -> None:
     from producer.cli.progress_view import line
     from producer.progress import Look, average_pace, figures
     from storage import progress, workers
+    from storage.states import JobState
 
     standing = progress.read(database, name)
     running = workers.running(database)
@@ -52,8 +54,9 @@ def _show(database: Database, name: str, *, as_json: bool) -> None:
     if as_json:
         print_json(figures(standing, look.pace, running))
         return
-    stopped = [standing.job.stop_detail] if standing.job.stop_detail else []
-    print_text("\n".join([line(look), *map(_worker_line, running), *stopped]))
+    idle = not running and standing.job.state is JobState.RUNNING
+    remarks = [_NO_WORKER] if idle else [standing.job.stop_detail] if standing.job.stop_detail else []
+    print_text("\n".join([line(look), *map(_worker_line, running), *remarks]))
 
 
 def _worker_line(worker: WorkerReport) -> str:

@@ -74,18 +74,19 @@ def run_order(place: Place, order: Order, results: Path | None, *, flower: bool,
     """Run an order to its end and print its report; return how the command ends."""
     from producer.exports.formats import format_of
     from producer.ledger import open_ledger
-    from producer.readiness import require_ready
+    from producer.readiness import require_keys_and_prices, require_models
 
     # What is wrong is told before anything is written down or paid for.
-    require_ready(place.settings, place.deployment, order.task)
+    require_models(place.deployment, order.task)
+    require_keys_and_prices(place.settings, place.deployment)
     if results is not None:
         format_of(results)
     with sigterm_interrupts(), open_ledger(place.settings, create=True) as database:
-        submitted = _submit(database, order, place)
         try:
+            submitted = _submit(database, order, place)
             job = _work(database, place, submitted, flower=flower)
         except KeyboardInterrupt:
-            say(f"Interrupted. {submitted.job.name} is kept: the same command goes on where it stopped.")
+            say("Interrupted. What is done is kept: the same command goes on where it stopped.")
             return ExitCode.INTERRUPTED
         _finish(database, place, job, results, as_json=as_json)
     return of_job(job)

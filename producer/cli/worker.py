@@ -37,9 +37,9 @@ def worker(
     from workers.settings import read_settings
 
     stopped = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stopped.set())
     with serving(read_settings(), deployment, tuple(queues), concurrency, chunk):
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: stopped.set())
         say(f"Serving {', '.join(queues)}. Ctrl-C stops it.")
         stopped.wait()
         say("Stopping; calls in flight are finished first.")

@@ -31,6 +31,7 @@ def test_status_as_json_has_the_same_figures(cheapfirst: CommandLine, home_ledge
     """Programs get counts, dollars, pace and workers."""
     job = LedgerJob(home_ledger, documents("a", "b"))
     job.accept({})
+    assert "No worker runs" in cheapfirst("status").out
     figures = cheapfirst("status", "receipt-1", "--json").json
     assert (figures["job"], figures["id"], figures["state"]) == ("receipt-1", 1, "running")
     assert figures["items"] == {"total": 2, "done": 1, "failed": 0, "in_flight": 0}
