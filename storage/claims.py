@@ -64,8 +64,9 @@ def claim(
     """Take what is free of these items, in one transaction; None where nothing may be claimed.
 
     Free is: queued in this tier, no lease, due, its job running. The rest is skipped, so that a message that is
-    delivered twice costs nothing. A lease that ran out is the sweeper's to take back, with what was reserved under it. Where the job has a budget, `upper_bound` (nano-dollars) is reserved for each item,
-    and items it does not cover stay queued; a job that cannot pay for one more call and waits for no other is stopped.
+    delivered twice costs nothing. A lease that ran out is the sweeper's to take back, with what was reserved under it.
+    Where the job has a budget, `upper_bound` (nano-dollars) is reserved for each item, and items it does not cover stay
+    queued; a job that cannot pay for one more call and waits for no other is stopped.
     """
     with database.write() as connection:
         job = _job(connection, job_id)
