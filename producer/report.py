@@ -97,7 +97,6 @@ def _model(use: ModelUse, deployment: DeploymentSpec | None) -> dict[str, object
         "model": use.model,
         "kind": None if deployment is None or spec is None else _kind(spec, deployment),
         "price_source": use.price_source,
-        "price_note": spec.price.note if spec is not None and spec.price is not None else "",
         "attempts": use.attempts,
         "tokens_estimated": use.estimated,
     }

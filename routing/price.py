@@ -77,7 +77,7 @@ class PriceList:
         return to_nano_usd(self._of(model).cost(usage))
 
     def source(self, model: str) -> str:
-        """Return where a model's price is from. Raises NotFoundError for an unknown model."""
+        """Return where a model's price is from, with the deployment's note on it. Raises NotFoundError for an unknown model."""
         return self._of(model).source
 
     def _of(self, model: str) -> _FlatRates | _TieredRates:
@@ -89,7 +89,9 @@ class PriceList:
 
 def _rates(name: str, spec: ModelSpec) -> _FlatRates | _TieredRates:
     if spec.price is not None:
-        return _FlatRates.per_million(OWN_SOURCE, spec.price.input, spec.price.output, spec.price.cached_input)
+        # The note goes with every call priced by it: whoever reads the bill later learns what its prices are.
+        source = f"{OWN_SOURCE}: {spec.price.note}" if spec.price.note else OWN_SOURCE
+        return _FlatRates.per_million(source, spec.price.input, spec.price.output, spec.price.cached_input)
     try:
         listed = genai_prices.calc_price(
             genai_prices.Usage(input_tokens=1, output_tokens=1), spec.model, provider_id=spec.provider

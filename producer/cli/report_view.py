@@ -84,8 +84,7 @@ def _prices(report: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     told = set()
     for model in report["models"]:
         kind = _KINDS.get(model["kind"], "")
-        note = f", {model['price_note']}" if model["price_note"] else ""
-        line = f"{model['model']}{kind}; price from {model['price_source']}{note}"
+        line = f"{model['model']}{kind}; price from {model['price_source']}"
         if line not in told:
             told.add(line)
             yield "model", line

@@ -24,10 +24,9 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import BinaryIO
 
-    from routing.row_reader import RowReader
-
     from routing.document import Document
     from routing.json_value import JsonObject
+    from routing.row_reader import RowReader
 
 _STDIN_NAME = "stdin"
 _HEAD_BYTES = 4096
