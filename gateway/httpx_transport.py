@@ -1,4 +1,4 @@
-"""The transport on httpx: slower, and independent of pyreqwest (docs/decisions/0002-http-transport.md)."""
+"""The transport on httpx: slower, and independent of pyreqwest (docs/decisions/http-transport.md)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The transport on pyreqwest alone, without httpx's objects between (docs/decisions/0002-http-transport.md)."""
+"""The transport on pyreqwest alone, without httpx's objects between (docs/decisions/http-transport.md)."""
 
 from __future__ import annotations
 

@@ -77,7 +77,7 @@ class PriceList:
         return to_nano_usd(self._of(model).cost(usage))
 
     def source(self, model: str) -> str:
-        """Return where a model's price is from, with the deployment's note on it. Raises NotFoundError for an unknown model."""
+        """Return where a price is from, with the deployment's note on it. Raises NotFoundError for an unknown model."""
         return self._of(model).source
 
     def _of(self, model: str) -> _FlatRates | _TieredRates:
