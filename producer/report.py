@@ -98,7 +98,7 @@ def _model(use: ModelUse, deployment: DeploymentSpec | None) -> dict[str, object
         "kind": None if deployment is None or spec is None else _kind(spec, deployment),
         "price_source": use.price_source,
         "attempts": use.attempts,
-        "tokens_estimated": use.estimated,
+        "tokens_estimated": bool(use.estimated),
     }
 
 
