@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
@@ -94,12 +94,11 @@ def _keys_at(model: type[BaseModel], location: tuple[str | int, ...]) -> list[st
 
 
 def _inner(annotation: Any, step: str | int) -> Any:  # noqa: ANN401 - annotations have no common type
+    if get_origin(annotation) in {dict, list}:
+        return get_args(annotation)[-1]
     model = _model_of(annotation)
-    if model is not None and isinstance(step, str):
-        fields = {field.alias or name: field for name, field in model.model_fields.items()}
-        return fields[step].annotation if step in fields else None
-    arguments = get_args(annotation)
-    return arguments[-1] if arguments else None
+    fields = {} if model is None else {field.alias or name: field for name, field in model.model_fields.items()}
+    return fields[step].annotation if isinstance(step, str) and step in fields else None
 
 
 def _model_of(annotation: Any) -> type[BaseModel] | None:  # noqa: ANN401 - annotations have no common type

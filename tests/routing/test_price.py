@@ -1,0 +1,96 @@
+"""Prices: exact to the nano-dollar, from the deployment or from genai-prices, never guessed."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import genai_prices
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from routing.completion import TokenUsage
+from routing.deployment import ModelSpec, PriceSpec
+from routing.errors import NotFoundError, UsageError
+from routing.money import NanoUsd, to_nano_usd, to_usd
+from routing.price import PriceList
+
+counts = st.integers(0, 10_000_000)
+prices = st.decimals(0, 1000, places=4)
+
+
+def _model(model: str = "mine", provider: str = "openai", price: PriceSpec | None = None) -> ModelSpec:
+    return ModelSpec.model_validate({"name": "m", "provider": provider, "model": model, "price": price})
+
+
+def _list(**prices_usd: object) -> PriceList:
+    return PriceList({"m": _model(price=PriceSpec.model_validate(prices_usd))})
+
+
+@given(counts, counts, prices, prices)
+def test_a_call_costs_what_its_tokens_cost(
+    tokens_in: int, tokens_out: int, price_in: Decimal, price_out: Decimal
+) -> None:
+    """The bill is the exact sum, rounded once."""
+    cost = _list(input=price_in, output=price_out).cost("m", TokenUsage(tokens_in, tokens_out))
+    exact = (tokens_in * price_in + tokens_out * price_out) * 1000
+    assert abs(cost - exact) <= Decimal("0.5")
+    assert cost >= 0
+
+
+@given(counts, counts, counts)
+def test_more_tokens_never_cost_less(tokens: int, more: int, cached: int) -> None:
+    """Cost grows with every kind of token, and cached ones never cost more than fresh ones."""
+    listed = _list(input="2.5", output="10", cached_input="0.25")
+    plain = listed.cost("m", TokenUsage(tokens, tokens))
+    assert listed.cost("m", TokenUsage(tokens + more, tokens)) >= plain
+    assert listed.cost("m", TokenUsage(tokens, tokens + more)) >= plain
+    assert listed.cost("m", TokenUsage(tokens, tokens, cached)) <= plain
+
+
+def test_cached_tokens_have_their_own_price() -> None:
+    """They are a part of the input; without a price of their own they cost as much."""
+    assert _list(input=2, output=0, cached_input=1).cost("m", TokenUsage(10, 0, 4)) == 16_000
+    assert _list(input=2, output=0).cost("m", TokenUsage(10, 0, 4)) == 20_000
+
+
+@pytest.mark.parametrize(("model", "provider"), [("gpt-5-mini", "openai"), ("claude-sonnet-4-5", "anthropic")])
+def test_known_models_cost_what_genai_prices_says(model: str, provider: str) -> None:
+    """Prices that change with the length of the context included."""
+    listed = PriceList({"m": _model(model, provider)})
+    for tokens in (1_000, 500_000):
+        usage = genai_prices.Usage(input_tokens=tokens, output_tokens=100, cache_read_tokens=10)
+        expected = genai_prices.calc_price(usage, model, provider_id=provider).total_price
+        assert listed.cost("m", TokenUsage(tokens, 100, 10)) == to_nano_usd(expected)
+    assert listed.source("m").startswith("genai-prices ")
+
+
+def test_the_note_on_a_price_goes_with_it() -> None:
+    """Whoever reads the bill learns where its prices are from."""
+    assert _list(input=1, output=1, note="borrowed").source("m") == "cheapfirst.yaml: borrowed"
+    assert _list(input=1, output=1).source("m") == "cheapfirst.yaml"
+
+
+def test_a_model_without_a_price_is_told_at_once() -> None:
+    """Nothing is guessed: the file and the key are named."""
+    with pytest.raises(UsageError, match=r"models\.m"):
+        PriceList({"m": _model("no-such-model")})
+
+
+def test_an_unknown_model_is_told() -> None:
+    """A name the deployment lacks has no price and no source."""
+    with pytest.raises(NotFoundError):
+        PriceList({}).cost("m", TokenUsage(1, 1))
+
+
+@given(st.integers(-(10**17), 10**17))
+def test_money_survives_the_way_to_dollars_and_back(amount: int) -> None:
+    """Nano-dollars are exact dollars."""
+    assert to_nano_usd(to_usd(NanoUsd(amount))) == amount
+
+
+@pytest.mark.parametrize("amount", ["NaN", "Infinity"])
+def test_what_is_no_amount_is_refused(amount: str) -> None:
+    """No bill holds a number that is none."""
+    with pytest.raises(ValueError, match="not an amount"):
+        to_nano_usd(Decimal(amount))
