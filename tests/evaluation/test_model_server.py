@@ -1,0 +1,108 @@
+"""The loopback model server as a program of its own."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from evaluation.model_server.faults import Fault, FaultPlan, parse_shares
+from routing.errors import UsageError
+
+ENGINES = "ENGINES = {'echo': lambda request: request.messages[-1].content}\n"
+
+
+@contextmanager
+def _serving(*arguments: str) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    server = subprocess.Popen(
+        [sys.executable, "-m", "evaluation.model_server", *arguments], stdout=subprocess.PIPE, stdin=subprocess.DEVNULL
+    )
+    assert server.stdout is not None
+    try:
+        yield json.loads(server.stdout.readline())["base_url"], server
+    finally:
+        server.kill()
+        server.wait()
+        server.stdout.close()
+
+
+def _ask(base_url: str, model: str = "echo", text: str = "hello") -> dict[str, Any]:
+    body = json.dumps({"model": model, "messages": [{"role": "user", "content": text}]}).encode()
+    with urllib.request.urlopen(urllib.request.Request(f"{base_url}/chat/completions", body)) as answer:
+        answered: dict[str, Any] = json.load(answer)
+        return answered
+
+
+def _get(base_url: str, path: str) -> str:
+    with urllib.request.urlopen(base_url.removesuffix("/v1") + path) as answer:
+        return str(answer.read().decode())
+
+
+def test_it_serves_engines_from_a_file_and_counts_calls(tmp_path: Path) -> None:
+    """Models, health, answers with tokens, and a count of what was asked that holds no text."""
+    (tmp_path / "engines.py").write_text(ENGINES)
+    with _serving("--engines", str(tmp_path / "engines.py")) as (base_url, server):
+        answer = _ask(base_url, text="a secret document")
+        assert answer["choices"][0]["message"]["content"] == "a secret document"
+        assert answer["usage"]["prompt_tokens"] == 5
+        assert json.loads(_get(base_url, "/v1/models"))["data"][0]["id"] == "echo"
+        assert _get(base_url, "/healthz") == "ok\n"
+        calls = _get(base_url, "/calls")
+        assert json.loads(calls)["answered"] == {"echo": 1}
+        assert "secret" not in calls
+        with pytest.raises(urllib.error.HTTPError) as caught:
+            _ask(base_url, "nobody")
+        assert caught.value.code == 404
+        assert "echo" in caught.value.read().decode()
+        caught.value.close()
+        server.send_signal(signal.SIGTERM)
+        assert server.wait(10) == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "told"),
+    [
+        ("engines.py", "raise ValueError('broken')\n", "broken"),
+        ("engines.py", "x = 1\n", "defines no `ENGINES`"),
+        ("other.py", ENGINES, "no engines file"),
+    ],
+)
+def test_a_file_that_is_no_engines_is_told_in_a_line(tmp_path: Path, name: str, content: str, told: str) -> None:
+    """The program ends with 2 and without a traceback."""
+    (tmp_path / name).write_text(content)
+    command = [sys.executable, "-m", "evaluation.model_server", "--engines", str(tmp_path / "engines.py")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert told in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_faults_are_repeatable() -> None:
+    """The same seed and request meet the same faults, in about the share that was asked for."""
+    shares = parse_shares("429=0.2, garbage=0.1")
+    drawn = [[FaultPlan(dict(shares), 7).next_fault(b"%d" % number) for number in range(2000)] for _ in range(2)]
+    assert drawn[0] == drawn[1]
+    assert 300 < drawn[0].count(Fault.RATE_LIMITED) < 500
+    assert 130 < drawn[0].count(Fault.GARBAGE) < 270
+
+
+def test_a_request_that_is_tried_again_may_be_answered() -> None:
+    """A fault belongs to a try, not to a document."""
+    plan = FaultPlan({Fault.SERVER_ERROR: 0.5})
+    assert {plan.next_fault(b"the same") for _ in range(50)} == {Fault.SERVER_ERROR, None}
+
+
+@pytest.mark.parametrize("text", ["429", "429=x", "nothing=0.1", "429=0.7,500=0.7", "500=-1"])
+def test_shares_that_make_no_sense_are_refused(text: str) -> None:
+    """A typing mistake is told."""
+    with pytest.raises(UsageError):
+        FaultPlan(parse_shares(text))
