@@ -12,8 +12,9 @@ LONGEST_REST_S = 30.0
 class Breaker:
     """Counts troubles in a row. All times are seconds of one monotonic clock, given by the caller.
 
-    Closed: calls go through. Open: none do until a rest is over, which doubles with every failed try. Half open: one
-    call goes through, and decides.
+    Closed: calls go through. Open: none do until a rest is over, which doubles with every failed probe. Half open: one
+    call, the probe, goes through, and decides. Calls that were under way when it opened have no say in the rest: one
+    outage under hundreds of calls in flight is one outage.
     """
 
     def __init__(self) -> None:
@@ -22,19 +23,23 @@ class Breaker:
         self._closed_until_trouble = True
         self._retry_at = 0.0
         self._probe_until = 0.0
+        self._era = 0
 
     def unavailable_for_s(self, now: float) -> float:
         """Return how long no call goes through, 0 where one may now."""
-        until = self._retry_at if self._closed_until_trouble else max(self._retry_at, self._probe_until)
-        return max(0.0, until - now)
+        return max(0.0, max(self._retry_at, self._probe_until) - now)
 
-    def begin(self, now: float, timeout_s: float) -> bool:
-        """Ask to make a call. Return False where none goes through; half open, the first to ask is the probe."""
+    def begin(self, now: float, timeout_s: float) -> int | None:
+        """Ask to make a call. Return its era, to be told with its outcome, or None where no call goes through.
+
+        Half open, the first to ask is the probe, and alone for at most `timeout_s`.
+        """
         if self.unavailable_for_s(now) > 0:
-            return False
+            return None
         if not self._closed_until_trouble:
             self._probe_until = now + timeout_s
-        return True
+            self._era += 1
+        return self._era
 
     def succeeded(self) -> None:
         """Note that the model answered."""
@@ -43,17 +48,24 @@ class Breaker:
         self._closed_until_trouble = True
         self._retry_at = self._probe_until = 0.0
 
-    def troubled(self, now: float, trouble: Trouble, retry_after_s: float) -> None:
+    def troubled(self, now: float, era: int, trouble: Trouble, retry_after_s: float) -> None:
         """Note that it had no answer. The rest it asks for (`retry_after_s`) is granted, up to the longest one."""
         if retry_after_s > 0:
             self._retry_at = max(self._retry_at, now + min(retry_after_s, LONGEST_REST_S))
+        if era != self._era:
+            return
         if trouble is Trouble.RATE_LIMITED:
-            self._probe_until = 0.0  # a limit is no outage: the next call need not be alone
+            self._probe_until = 0.0  # a limit is no outage: the next call need not wait for this one's timeout
             return
         self._in_a_row += 1
         if not self._closed_until_trouble:
             self._rest_s = min(LONGEST_REST_S, self._rest_s * 2)
-        if self._in_a_row >= TROUBLES_TO_OPEN or not self._closed_until_trouble:
-            self._closed_until_trouble = False
-            self._probe_until = 0.0
-            self._retry_at = max(self._retry_at, now + self._rest_s)
+            self._open(now)
+        elif self._in_a_row >= TROUBLES_TO_OPEN:
+            self._open(now)
+
+    def _open(self, now: float) -> None:
+        self._closed_until_trouble = False
+        self._probe_until = 0.0
+        self._era += 1
+        self._retry_at = max(self._retry_at, now + self._rest_s)

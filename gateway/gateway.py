@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -17,7 +17,7 @@ from gateway.providers.provider import Call, Manner, Shape
 from gateway.refusals import refusal_of, step_down, trouble_of
 from gateway.retry_after import retry_after_s
 from routing.completion import Completion, Message, Prompt, TokenUsage
-from routing.errors import NotFoundError, ProviderTroubleError, Trouble
+from routing.errors import CallRefusedError, NotFoundError, ProviderError, ProviderTroubleError, Trouble
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -36,6 +36,9 @@ LONGEST_BACKOFF_S = 8.0
 CHARACTERS_PER_TOKEN = 4
 """A usual estimate where a provider counts nothing; such counts are marked as estimated."""
 
+_UNUSED = frozenset({Trouble.RATE_LIMITED, Trouble.OVERLOADED, Trouble.UNREACHABLE})
+"""Troubles in which the provider counted no tokens, so that what was reserved is given back."""
+
 _PROVIDERS: Mapping[str, Provider] = {"openai": OpenAiProvider(), "anthropic": AnthropicProvider()}
 
 
@@ -46,7 +49,7 @@ class _Model:
     spec: ModelSpec
     provider: Provider
     url: str
-    headers: Mapping[str, str]
+    headers: Mapping[str, str] = field(repr=False)
     manner: Manner
     breaker: Breaker
     limit: RateLimit | None
@@ -59,6 +62,7 @@ class _Progress:
     deadline: float
     http_calls: int = 0
     limit_wait_s: float = 0.0
+    exchange_s: float = 0.0
 
 
 class Gateway:
@@ -91,8 +95,8 @@ class Gateway:
     ) -> Completion:
         """Ask a model and return its answer, from the first of its fallbacks where it is in trouble itself.
 
-        Raises ProviderTroubleError where none of them could answer within their deadlines, CallRefusedError where one
-        will never accept this call, NotFoundError for a model the deployment does not have.
+        Raises ProviderTroubleError where none of them could answer within their deadlines, CallRefusedError where the
+        model itself will never accept this call, NotFoundError for a model the deployment does not have.
         """
         first = self._find(model)
         try:
@@ -101,7 +105,7 @@ class Gateway:
             for name in first.spec.fallback:
                 try:
                     return await self._ask(self._find(name), prompt, max_output_tokens, logprobs=logprobs)
-                except ProviderTroubleError:
+                except ProviderError:  # a fallback that refuses is no help, and no verdict on the call either
                     continue
             raise trouble from None
 
@@ -137,7 +141,8 @@ class Gateway:
             try:
                 return await self._try(model, call, progress)
             except ProviderTroubleError as error:
-                wait_s = max(error.retry_after_s, self._backoff_s(tried))
+                # On top of what it asks for: calls that were sent away together must not come back together.
+                wait_s = error.retry_after_s + self._backoff_s(tried)
                 late = self._clock() + wait_s >= progress.deadline
                 if tried == MAX_TRIES - 1 or late or error.trouble is Trouble.CIRCUIT_OPEN:
                     raise
@@ -150,40 +155,50 @@ class Gateway:
         return bound_s * self._jitter()
 
     async def _try(self, model: _Model, call: Call, progress: _Progress) -> Completion:
-        estimate = await self._wait_for_limit(model, call, progress)
-        now = self._clock()
-        timeout_s = min(model.spec.timeout_s, progress.deadline - now)
-        if timeout_s <= 0:
-            raise ProviderTroubleError("The shared limit left no time for the call.", Trouble.RATE_LIMITED)
-        if not model.breaker.begin(now, timeout_s):
-            raise ProviderTroubleError(
-                f"Model `{model.spec.name}` was in trouble a moment ago.",
-                Trouble.CIRCUIT_OPEN,
-                model.breaker.unavailable_for_s(now),
-            )
+        if model.breaker.unavailable_for_s(self._clock()) > 0:
+            raise self._resting(model)  # before anything is reserved that would not be used
+        reserved = await self._wait_for_limit(model, call, progress)
+        era = model.breaker.begin(self._clock(), self._timeout_s(model, progress))
+        if era is None:
+            await self._settle(model, -reserved)
+            raise self._resting(model)
         try:
-            reply = await self._exchange(model, call, timeout_s, progress)
+            reply = await self._exchange(model, call, progress)
         except ProviderTroubleError as error:
-            model.breaker.troubled(self._clock(), error.trouble, error.retry_after_s)
+            model.breaker.troubled(self._clock(), era, error.trouble, error.retry_after_s)
+            if error.trouble in _UNUSED:
+                await self._settle(model, -reserved)
+            raise
+        except CallRefusedError:
+            model.breaker.succeeded()  # it answered, though not as hoped
+            await self._settle(model, -reserved)
             raise
         model.breaker.succeeded()
         usage = reply.usage or _estimated(call, reply)
         if model.spec.server:
             usage = replace(usage, estimated=True)  # no model counted them: a loopback server estimates
-        if model.limit is not None:
-            await self._limits.settle(model.spec.name, model.limit, usage.input + usage.output - estimate)
+        await self._settle(model, usage.input + usage.output - reserved)
         return Completion(
             text=reply.text,
             finish_reason=reply.finish_reason,
             usage=usage,
             model=model.spec.name,
-            provider_ms=(self._clock() - now) * 1000,
+            provider_ms=progress.exchange_s * 1000,
             limit_wait_ms=progress.limit_wait_s * 1000,
             http_calls=progress.http_calls,
             logprobs=reply.logprobs,
         )
 
+    def _resting(self, model: _Model) -> ProviderTroubleError:
+        rest_s = model.breaker.unavailable_for_s(self._clock())
+        told = f"Model `{model.spec.name}` was in trouble a moment ago."
+        return ProviderTroubleError(told, Trouble.CIRCUIT_OPEN, rest_s)
+
+    def _timeout_s(self, model: _Model, progress: _Progress) -> float:
+        return min(model.spec.timeout_s, progress.deadline - self._clock())
+
     async def _wait_for_limit(self, model: _Model, call: Call, progress: _Progress) -> int:
+        """Reserve a call, wait for its turn, and return the tokens reserved."""
         if model.limit is None:
             return 0
         characters = sum(len(message.content) for message in call.prompt.messages)
@@ -195,23 +210,36 @@ class Gateway:
             await self._sleep(wait_s)
         return tokens
 
-    async def _exchange(self, model: _Model, call: Call, timeout_s: float, progress: _Progress) -> Reply:
-        """Send a call in the manner the model takes, learning it from refusals."""
+    async def _settle(self, model: _Model, tokens: int) -> None:
+        if model.limit is not None:
+            await self._limits.settle(model.spec.name, model.limit, tokens)
+
+    async def _exchange(self, model: _Model, call: Call, progress: _Progress) -> Reply:
+        """Send a call in the manner the model takes, learning it from refusals.
+
+        What is learned is kept only once it brought an answer: a refusal may speak of this one document.
+        """
+        known = manner = model.manner
         while True:
-            manner = model.manner
-            body = model.provider.body(call, manner)
+            timeout_s = self._timeout_s(model, progress)
+            if timeout_s <= 0:
+                raise ProviderTroubleError("No time was left for the call.", Trouble.TIMEOUT)
+            began = self._clock()
             progress.http_calls += 1
-            answer = await self._transport.post(model.url, model.headers, body, timeout_s)
+            answer = await self._transport.post(model.url, model.headers, model.provider.body(call, manner), timeout_s)
+            progress.exchange_s = self._clock() - began
             if answer.status == 200:  # noqa: PLR2004 - OK
-                return _read(model, answer)
+                reply = _read(model, answer)
+                if manner is not known:
+                    model.manner = manner
+                return reply
             trouble = trouble_of(answer, retry_after_s(answer.headers, datetime.now(UTC)))
             if trouble is not None:
                 raise trouble
             lesser = step_down(answer, manner, _shapes(model.spec, model.provider))
             if lesser is None:
-                model.breaker.succeeded()  # it answered, though not as hoped
                 raise refusal_of(answer, model.spec)
-            model.manner = lesser
+            manner = lesser
 
 
 def _model(spec: ModelSpec, key: SecretStr | None) -> _Model:

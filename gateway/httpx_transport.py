@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import zlib
 from typing import TYPE_CHECKING
 
 import httpx
 
-from gateway.transport import MAX_BODY_BYTES, HttpAnswer
+from gateway.transport import MAX_BODY_BYTES, HttpAnswer, unwritable
 from routing.errors import ProviderTroubleError, Trouble
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import AsyncIterator, Mapping
+
+_ENCODING = {"accept-encoding": "gzip"}
+_GZIP_WINDOW = 16 + zlib.MAX_WBITS
 
 
 class HttpxTransport:
@@ -30,23 +34,31 @@ class HttpxTransport:
                 return await self._exchange(url, headers, body)
         except TimeoutError:
             raise ProviderTroubleError(f"No answer within {timeout_s:g} s.", Trouble.TIMEOUT) from None
-        except httpx.TimeoutException:
-            raise ProviderTroubleError("The connection timed out.", Trouble.TIMEOUT) from None
-        except httpx.DecodingError:
+        except (httpx.InvalidURL, httpx.UnsupportedProtocol, httpx.LocalProtocolError, ValueError):
+            raise unwritable() from None  # some of them quote the header
+        except zlib.error:
             raise ProviderTroubleError("The answer cannot be decoded.", Trouble.BAD_BODY) from None
-        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, OSError) as error:
+        except (httpx.HTTPError, OSError) as error:
             raise ProviderTroubleError(f"No answer ({type(error).__name__}).", Trouble.UNREACHABLE) from None
 
     async def _exchange(self, url: str, headers: Mapping[str, str], body: bytes) -> HttpAnswer:
-        async with self._client.stream("POST", url, headers=headers, content=body) as response:
-            parts = bytearray()
-            async for part in response.aiter_bytes():
-                parts += part
-                if len(parts) > self._max_body_bytes:
-                    raise ProviderTroubleError(
-                        f"The answer is larger than {self._max_body_bytes} bytes.", Trouble.BAD_BODY
-                    )
-            return HttpAnswer(response.status_code, response.headers, bytes(parts))
+        async with self._client.stream("POST", url, headers={**headers, **_ENCODING}, content=body) as response:
+            encoding = response.headers.get("content-encoding", "identity").lower()
+            return HttpAnswer(
+                response.status_code, response.headers, await self._bounded(response.aiter_raw(), encoding)
+            )
+
+    async def _bounded(self, parts: AsyncIterator[bytes], encoding: str) -> bytes:
+        """Return the decoded body. httpx's own decoder makes 64 MB of 64 KB before anybody can count them."""
+        if encoding not in {"identity", "gzip"}:
+            raise ProviderTroubleError("The answer cannot be decoded.", Trouble.BAD_BODY)
+        gzip = zlib.decompressobj(_GZIP_WINDOW) if encoding == "gzip" else None
+        decoded = bytearray()
+        async for part in parts:
+            decoded += part if gzip is None else gzip.decompress(part, self._max_body_bytes + 1 - len(decoded))
+            if len(decoded) > self._max_body_bytes:
+                raise ProviderTroubleError(f"The answer is larger than {self._max_body_bytes} bytes.", Trouble.BAD_BODY)
+        return bytes(decoded)
 
     async def aclose(self) -> None:
         """Close every connection."""

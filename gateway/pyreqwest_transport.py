@@ -7,9 +7,9 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from pyreqwest.client import ClientBuilder
-from pyreqwest.exceptions import DecodeError, PyreqwestError, RequestTimeoutError
+from pyreqwest.exceptions import BuilderError, DecodeError, PyreqwestError, RequestTimeoutError
 
-from gateway.transport import MAX_BODY_BYTES, HttpAnswer
+from gateway.transport import MAX_BODY_BYTES, HttpAnswer, unwritable
 from routing.errors import ProviderTroubleError, Trouble
 
 if TYPE_CHECKING:
@@ -38,6 +38,8 @@ class PyreqwestTransport:
                 return await self._exchange(url, headers, body)
         except (TimeoutError, RequestTimeoutError):
             raise ProviderTroubleError(f"No answer within {timeout_s:g} s.", Trouble.TIMEOUT) from None
+        except (ValueError, BuilderError):  # its message quotes the header
+            raise unwritable() from None
         except DecodeError:
             raise ProviderTroubleError("The answer cannot be decoded.", Trouble.BAD_BODY) from None
         except (PyreqwestError, OSError) as error:

@@ -22,18 +22,28 @@ _OVERLOADED_FROM = 500
 _FORM_STATUSES = frozenset({400, 404, 415, 422, 501})
 _CODE = re.compile(r"[a-zA-Z0-9_.\-]{1,64}")
 _MOST_OF_BODY = 4096
+_MOVED = "The address has moved, and keys are not sent after it: correct `base_url` of `models.{name}`."
+_LONG_DOCUMENT = "The document is too long for this model."
 _ABOUT_SHAPE = {
     Shape.JSON_SCHEMA: ("response_format", "json_schema", "json schema", "schema", "strict"),
     Shape.TOOL: ("tool", "function", "input_schema"),
     Shape.JSON: ("response_format", "json_object"),
     Shape.TEXT: (),
 }
+_TOO_LONG = frozenset({"context_length_exceeded", "string_above_max_length", "request_too_large"})
 _REMEDIES = {
+    301: _MOVED,
+    302: _MOVED,
+    307: _MOVED,
+    308: _MOVED,
+    400: "`cheapfirst check` tells whether this model takes any call of ours.",
     401: "Set {variable} to a valid key.",
     402: "The account has no credit.",
     403: "The key in {variable} may not use this model.",
     404: "Check `model` and `base_url` of `models.{name}`.",
-    413: "The document is too long for this model.",
+    405: "Check `base_url` of `models.{name}`.",
+    413: _LONG_DOCUMENT,
+    422: "`cheapfirst check` tells whether this model takes any call of ours.",
 }
 
 
@@ -50,7 +60,8 @@ def trouble_of(answer: HttpAnswer, retry_after_s: float) -> ProviderTroubleError
 
 def step_down(answer: HttpAnswer, manner: Manner, shapes: Sequence[Shape]) -> Manner | None:
     """Return the manner to try next where the refusal speaks of this one, None where it does not."""
-    if answer.status not in _FORM_STATUSES:
+    # A provider that counts the schema into what is too long says so, though no other form would be short enough.
+    if answer.status not in _FORM_STATUSES or _code(answer.body) in _TOO_LONG:
         return None
     said = answer.body[:_MOST_OF_BODY].decode("utf-8", "replace").lower()
     if manner.send_logprobs and "logprobs" in said:
@@ -69,7 +80,7 @@ def refusal_of(answer: HttpAnswer, spec: ModelSpec) -> CallRefusedError:
     """Return the error for a call that can never succeed. Of the provider's own words, only its code is told."""
     code = _code(answer.body)
     told = f"Model `{spec.name}` ({spec.provider}: {spec.model}) refused the call with status {answer.status}"
-    remedy = _REMEDIES.get(answer.status, "").format(
+    remedy = (_LONG_DOCUMENT if code in _TOO_LONG else _REMEDIES.get(answer.status, "")).format(
         variable=spec.api_key_variable or "the key's variable", name=spec.name
     )
     return CallRefusedError(f"{told}{f' ({code})' if code else ''}. {remedy}".rstrip(), answer.status)

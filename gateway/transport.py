@@ -5,9 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from routing.errors import CallRefusedError
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+NEVER_SENT = 0
+"""The status of a call that could not be written."""
 MAX_BODY_BYTES = 8 * 1024 * 1024
 """No answer of a chat model comes near; a decompressed bomb stops here."""
 
@@ -21,6 +25,12 @@ class HttpAnswer:
     body: bytes
 
 
+def unwritable() -> CallRefusedError:
+    """Return the error for a request that cannot be written."""
+    told = "The call cannot be sent: its address or its key is not one. Check `base_url` and the key of the model."
+    return CallRefusedError(told, NEVER_SENT)
+
+
 class Transport(Protocol):
     """Sends requests. Every form follows no redirect, verifies certificates and keeps nothing between calls."""
 
@@ -28,7 +38,8 @@ class Transport(Protocol):
         """Send one request and return its answer, whatever its status.
 
         `timeout_s` covers everything, a dripping body included. Raises ProviderTroubleError: TIMEOUT past it,
-        UNREACHABLE where no answer began or it broke off, BAD_BODY where it cannot be decoded or passes the cap.
+        UNREACHABLE where no answer began or it broke off, BAD_BODY where it cannot be decoded or passes the cap. Raises
+        CallRefusedError of status 0 where the address or a header is none, without quoting either.
         """
         ...
 

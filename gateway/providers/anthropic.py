@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from gateway.providers.provider import Call, Manner, Reply, Shape
 from gateway.providers.schema_instruction import with_schema_told
-from routing.completion import FinishReason, TokenUsage
+from gateway.providers.token_counts import token_usage
+from gateway.providers.wire_json import read_json
+from routing.completion import FinishReason
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from pydantic import SecretStr
 
-    from routing.completion import Message
+    from routing.completion import Message, TokenUsage
 
 _VERSION = "2023-06-01"
 _FINISH = {
@@ -23,6 +26,7 @@ _FINISH = {
     "stop_sequence": FinishReason.STOP,
     "tool_use": FinishReason.STOP,
     "max_tokens": FinishReason.LENGTH,
+    "model_context_window_exceeded": FinishReason.LENGTH,
     "refusal": FinishReason.REFUSAL,
 }
 _ANSWER = "answer"
@@ -65,7 +69,7 @@ class AnthropicProvider:
 
     def read(self, body: bytes) -> Reply:
         """Read an answer of status 200."""
-        answer = orjson.loads(body)
+        answer = read_json(body)
         return Reply(
             text=_text(answer["content"]),
             finish_reason=_FINISH.get(answer.get("stop_reason") or "end_turn", FinishReason.OTHER),
@@ -80,17 +84,18 @@ def _system(messages: Sequence[Message]) -> str:
 def _text(content: Sequence[Mapping[str, Any]]) -> str:
     for block in content:
         if block["type"] == "tool_use":
-            return orjson.dumps(block["input"]).decode()
+            return json.dumps(block["input"])  # escapes what UTF-8 cannot carry
     return "".join(str(block["text"]) for block in content if block["type"] == "text")
 
 
 def _usage(usage: Any) -> TokenUsage | None:  # noqa: ANN401 - read from the wire
-    if not usage:
+    if not isinstance(usage, dict):
         return None
     # Anthropic counts what it read from and wrote to its cache apart from `input_tokens`.
     cached = usage.get("cache_read_input_tokens") or 0
     written = usage.get("cache_creation_input_tokens") or 0
-    counts = (usage["input_tokens"] + cached + written, usage.get("output_tokens") or 0, cached)
-    if any(isinstance(count, bool) or not isinstance(count, int) or count < 0 for count in counts):
-        raise ValueError("usage is not made of counts")
-    return TokenUsage(*counts)
+    try:
+        total = usage["input_tokens"] + cached + written
+    except (KeyError, TypeError):
+        return None
+    return token_usage(total, usage.get("output_tokens"), cached)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from functools import lru_cache
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -10,13 +12,16 @@ import orjson
 from gateway.providers.provider import Call, Manner, Reply, Shape
 from gateway.providers.schema_instruction import with_schema_told
 from gateway.providers.strict_schema import strict_schema
-from routing.completion import FinishReason, TokenLogprob, TokenUsage
+from gateway.providers.token_counts import token_usage
+from gateway.providers.wire_json import read_json
+from routing.completion import FinishReason, TokenLogprob
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pydantic import SecretStr
 
+    from routing.completion import TokenUsage
     from routing.json_value import JsonObject
 
 _FINISH = {
@@ -61,7 +66,7 @@ class OpenAiProvider:
 
     def read(self, body: bytes) -> Reply:
         """Read an answer of status 200."""
-        answer = orjson.loads(body)
+        answer = read_json(body)
         choice = answer["choices"][0]
         message = choice["message"]
         refusal = message.get("refusal")
@@ -107,21 +112,20 @@ def _tool_arguments(message: Mapping[str, Any]) -> str | None:
         return None
     arguments = calls[0]["function"]["arguments"]
     # Some compatible servers send the object itself instead of its text.
-    return arguments if isinstance(arguments, str) else orjson.dumps(arguments).decode()
+    return arguments if isinstance(arguments, str) else json.dumps(arguments)
 
 
 def _usage(usage: Any) -> TokenUsage | None:  # noqa: ANN401 - read from the wire
-    if not usage:
+    if not isinstance(usage, dict):
         return None
-    cached = (usage.get("prompt_tokens_details") or {}).get("cached_tokens") or 0
-    counts = (usage["prompt_tokens"], usage.get("completion_tokens") or 0, cached)
-    if any(isinstance(count, bool) or not isinstance(count, int) or count < 0 for count in counts):
-        raise ValueError("usage is not made of counts")
-    return TokenUsage(*counts)
+    details = usage.get("prompt_tokens_details")
+    cached = details.get("cached_tokens") if isinstance(details, dict) else None
+    return token_usage(usage.get("prompt_tokens"), usage.get("completion_tokens"), cached)
 
 
 def _logprobs(logprobs: Any) -> tuple[TokenLogprob, ...] | None:  # noqa: ANN401 - read from the wire
     content = (logprobs or {}).get("content")
     if not content:
         return None
-    return tuple(TokenLogprob(str(token["token"]), float(token["logprob"])) for token in content)
+    told = tuple(TokenLogprob(str(token["token"]), float(token["logprob"])) for token in content)
+    return told if all(isfinite(token.logprob) for token in told) else None

@@ -1,0 +1,22 @@
+"""Reading the tokens a provider counted."""
+
+from __future__ import annotations
+
+from routing.completion import TokenUsage
+
+MOST_TOKENS = 1_000_000_000
+"""No call of a chat model comes near; larger counts would not fit the ledger's money."""
+
+
+def token_usage(total_input: object, output: object, cached_input: object) -> TokenUsage | None:
+    """Return the counts, None where they are none: an answer is worth more than its bill, which is then estimated."""
+    read, written = _count(total_input), _count(output)
+    if read is None or written is None:
+        return None
+    return TokenUsage(read, written, min(_count(cached_input) or 0, read))
+
+
+def _count(value: object) -> int | None:
+    if isinstance(value, bool) or not isinstance(value, int):
+        return None
+    return value if 0 <= value <= MOST_TOKENS else None
