@@ -1,0 +1,152 @@
+"""The supervisor keeps processes running: it replaces those that end or stand still, and stops them in order."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from storage import workers
+from storage.database import Database
+from tests.support.processes import ends_within
+from workers import supervisor
+from workers.supervisor import Supervisor, WorkerCommand
+
+OBEDIENT = "import time\nprint('started', flush=True)\nwhile True: time.sleep(0.05)\n"
+DEAF = "import signal, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\nwhile True: time.sleep(0.05)\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Script(WorkerCommand):
+    """A process that is not Celery: it does what the test says."""
+
+    code: str = OBEDIENT
+
+    def argv(self, name: str) -> list[str]:
+        """Return the command line of the script; its name is its argument."""
+        return [sys.executable, "-c", self.code, name]
+
+
+class QueueLengths:
+    """Stands for the broker."""
+
+    def __init__(self, length: int) -> None:
+        self.length = length
+
+    def queue_length(self, queue: str) -> int:
+        """Return the length the test gave."""
+        return self.length
+
+
+def _supervisor(
+    ledger: Database, logs: Path | None, *commands: WorkerCommand, length: int = 0, stall_s: float = 60
+) -> Supervisor:
+    environment: Mapping[str, str] = {"PATH": os.environ["PATH"], "A_TEST_SAYS": "hello"}
+    return Supervisor(
+        commands,
+        environment=environment,
+        database=ledger,
+        broker=QueueLengths(length),  # type: ignore[arg-type]
+        log_directory=logs,
+        stall_s=stall_s,
+    )
+
+
+def _wait(condition: Callable[[], bool], timeout_s: float = 10) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        threading.Event().wait(0.05)
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(supervisor, "CHECK_S", 0.05)
+    monkeypatch.setattr(supervisor, "START_S", 0.5)
+    monkeypatch.setattr(supervisor, "KILL_AFTER_STALL_S", 0.5)
+    monkeypatch.setattr(supervisor, "GRACE_S", 1.0)
+
+
+def test_a_process_that_ends_is_started_again(sqlite_ledger: Database, tmp_path: Path) -> None:
+    """However it ended; each has a log of its own and the environment it was given."""
+    code = "import os\nprint(os.environ['A_TEST_SAYS'], os.environ['CHEAPFIRST_EXIT_WITH_PARENT'], flush=True)\n"
+    with _supervisor(sqlite_ledger, tmp_path / "logs", Script(("cheap",), code=code + OBEDIENT)) as watched:
+        (first,) = watched.pids
+        os.kill(first, signal.SIGKILL)
+        _wait(lambda: watched.pids not in ([], [first]))
+        assert watched.restarts == 1
+    assert (tmp_path / "logs" / "worker-cheap.log").read_text().startswith("hello 1\nstarted\n")
+
+
+def test_processes_end_with_the_context(sqlite_ledger: Database, tmp_path: Path) -> None:
+    """One that does not listen is killed once its grace is over."""
+    with _supervisor(sqlite_ledger, tmp_path, Script(("a",)), Script(("b",), code=DEAF)) as watched:
+        pids = watched.pids
+        assert len(pids) == 2
+        threading.Event().wait(0.3)
+    assert all(ends_within(pid, 0.1) for pid in pids)
+
+
+def test_a_process_that_says_nothing_while_work_waits_is_replaced(sqlite_ledger: Database, tmp_path: Path) -> None:
+    """Even one that ignores the request to leave."""
+    with _supervisor(sqlite_ledger, tmp_path, Script(("cheap",), code=DEAF), length=1) as watched:
+        first = watched.pids
+        _wait(lambda: watched.restarts >= 1)
+        assert watched.pids != first
+
+
+@pytest.mark.parametrize(
+    ("in_flight", "blocked", "idle_ms", "length", "replaced"),
+    [
+        (0, False, 60_000, 1, True),
+        (3, False, 60_000, 1, False),  # its calls are bounded by their deadline
+        (0, True, 60_000, 1, False),  # it waits for a provider
+        (0, False, 0, 1, False),  # it has just claimed something
+        (0, False, 60_000, 0, False),  # there is nothing to do
+    ],
+)
+def test_only_a_process_that_stands_still_is_replaced(
+    sqlite_ledger: Database, tmp_path: Path, *, in_flight: int, blocked: bool, idle_ms: int, length: int, replaced: bool
+) -> None:
+    """Waiting for an answer, for a provider, or for work is no standstill."""
+    with _supervisor(sqlite_ledger, tmp_path, Script(("cheap",)), length=length, stall_s=5) as watched:
+        (pid,) = watched.pids
+        name = Path(f"/proc/{pid}/cmdline").read_text().split("\0")[-2]
+        deadline = time.monotonic() + 1.5
+        while time.monotonic() < deadline and not watched.restarts:
+            workers.report(
+                sqlite_ledger,
+                name=name,
+                queue="cheap",
+                concurrency=1,
+                in_flight=in_flight,
+                blocked=blocked,
+                idle_ms=idle_ms,
+            )
+            threading.Event().wait(0.05)
+        assert (watched.restarts > 0) == replaced
+
+
+def test_without_a_ledger_nobody_is_replaced(tmp_path: Path) -> None:
+    """Where nothing can be known, nothing is killed."""
+    ledger = Database(f"sqlite:///{tmp_path / 'nowhere' / 'ledger.db'}")
+    with _supervisor(ledger, tmp_path, Script(("cheap",)), length=1) as watched:
+        first = watched.pids
+        threading.Event().wait(1.0)
+        assert (watched.pids, watched.restarts) == (first, 0)
+
+
+def test_the_command_line_is_celerys_own() -> None:
+    """Queues, name, events and concurrency are told as Celery knows them."""
+    command = WorkerCommand(("cheap", "expensive"), concurrency=7).argv("me@here")
+    assert command[1:6] == ["-m", "celery", "-A", "workers.app", "worker"]
+    assert command[command.index("-Q") + 1] == "cheap,expensive"
+    assert command[command.index("-c") + 1] == "7"
+    assert "-c" not in WorkerCommand(("cheap",)).argv("me@here")
