@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pydantic import SecretStr
+
 from gateway.gateway import Gateway
 from gateway.limits import NoLimits
 from routing.errors import UsageError
 from workers.limits.redis_limits import RedisLimits
 
 if TYPE_CHECKING:
-    from pydantic import SecretStr
-
     from gateway.transport import Transport
     from routing.deployment import DeploymentSpec, ModelSpec
     from workers.settings import Settings
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def open_gateway(settings: Settings, deployment: DeploymentSpec, redis_url: SecretStr | None) -> Gateway:
     """Return the gateway of this deployment. Without Redis, limits are not kept: fit for single calls only.
 
-    Raises UsageError where a key's variable is not set or a loopback server's address is not known.
+    Raises UsageError where a key's variable is not set or holds no key, or a loopback server's address is not known.
     """
     models = {name: _addressed(spec, settings) for name, spec in deployment.models.items()}
     keys = {name: _key(spec, settings) for name, spec in models.items() if spec.api_key_variable}
@@ -59,4 +59,10 @@ def _key(spec: ModelSpec, settings: Settings) -> SecretStr:
         raise UsageError(
             f"Model `{spec.name}` needs a key, and {spec.api_key_variable} is not set.", "Set it in the environment."
         )
-    return key
+    secret = key.get_secret_value().strip()  # a key read from a file ends with a line break
+    if not (secret.isascii() and secret.isprintable() and secret):
+        raise UsageError(
+            f"{spec.api_key_variable}, the key of model `{spec.name}`, holds characters that no key has.",
+            "Set it in the environment again.",
+        )
+    return SecretStr(secret)
