@@ -32,10 +32,9 @@ def validate(
     except ValidationError as error:
         details = error.errors(include_url=False)
     problems = [_problem(detail, model, source, later or {}) for detail in details]
+    wrong = {detail["loc"] for detail in details}
     try:
-        return model.model_validate(
-            _without(source.data, {_in_file(detail["loc"], source) for detail in details})
-        ), problems
+        return model.model_validate(_without(source.data, wrong)), problems
     except ValidationError:
         return None, problems
 
@@ -60,7 +59,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
 
 def _problem(detail: ErrorDetails, model: type[BaseModel], source: YamlSource, later: Mapping[str, str]) -> Problem:
-    path = _in_file(detail["loc"], source)
+    path = detail["loc"]
     key = str(detail["loc"][-1]) if detail["loc"] else ""
     if detail["type"] == "extra_forbidden":
         if key in later:
@@ -74,21 +73,10 @@ def _problem(detail: ErrorDetails, model: type[BaseModel], source: YamlSource, l
     return source.problem(path, f"{message[:1].lower()}{message[1:]}")
 
 
-def _in_file(location: tuple[str | int, ...], source: YamlSource) -> Path:
-    """Drop the parts pydantic adds for unions: a path is what stands in the file."""
-    path: Path = ()
-    for step in location:
-        if (*path, step) in source.values or (*path, step) in source.keys or step == location[-1]:
-            path = (*path, step)
-    return path
-
-
 def _keys_at(model: type[BaseModel], location: tuple[str | int, ...]) -> list[str]:
     at: Any = model
     for step in location:
         at = _inner(at, step)
-        if at is None:
-            return []
     found = _model_of(at)
     return [field.alias or name for name, field in found.model_fields.items()] if found else []
 

@@ -41,9 +41,7 @@ class YamlSource:
         place = self.keys.get(path) if at_key else None
         while place is None:
             place = self.values.get(path, self.keys.get(path))
-            if place is None and not path:
-                place = Place(1, 1)
-            path = path[:-1]
+            path = path[:-1]  # the file itself, the empty path, always has a place
         return Problem(self.file, place.line, place.column, message, suggestion)
 
 

@@ -67,6 +67,7 @@ def test_everything_is_read() -> None:
         ("fallback: [local]", "fallback: [small]", "a model cannot stand in for itself"),
         ("{engines: engines.py}", "{}", "7:12: a server has either"),
         ("{engines: engines.py}", "{engines: a, recordings: b}", "either `engines` or `recordings`"),
+        ("  local:", "  'no name!':", "4:"),
         ("concurrency: 200", "concurrency: 0", "9:24: input should be greater than or equal to 1"),
         ("lease_s: 9", "lease_s: soon", "10:20: input should be a valid number"),
     ],

@@ -135,6 +135,13 @@ def test_a_mistake_in_a_prompt_file_is_told_there() -> None:
     assert str(caught.value.problems[0]).startswith("folder/prompt.md:2:1:")
 
 
+def test_agreement_may_be_asked_in_chosen_tiers() -> None:
+    """Where tiers are named, it is asked in these."""
+    task = _freeze(TASK.replace("fields: [total]", "fields: [total], tiers: [cheap]"))
+    assert task.checks.agreement is not None
+    assert task.checks.agreement.tiers == ("cheap",)
+
+
 def test_one_tier_is_a_ladder_too() -> None:
     """Checks without an expensive model are a task."""
     only = "task: t\nschema: s.json\ntiers: [{name: only, model: m}]\n"

@@ -14,6 +14,8 @@ from routing.task import InputSpec
 from routing.templates import Template, TemplateProblemError
 from tests.support.ledgers import TASK
 
+DEEP = "{{ " + "(" * 5000 + "1" + ")" * 5000 + " }}"
+
 
 @given(st.text())
 def test_a_document_stays_as_it_is(text: str) -> None:
@@ -43,7 +45,9 @@ def test_what_a_template_may_not_do_is_refused(template: str) -> None:
     assert "secret" not in str(caught.value)
 
 
-@pytest.mark.parametrize(("template", "line"), [("a\n{{ b", 2), ("{% endif %}", 1), ("{{ }}", 1), ("{% if %}x", 1)])
+@pytest.mark.parametrize(
+    ("template", "line"), [("a\n{{ b", 2), ("{% endif %}", 1), ("{{ }}", 1), ("{% if %}x", 1), (DEEP, 1)]
+)
 def test_what_is_no_template_is_told_with_its_line(template: str, line: int) -> None:
     """The user learns where, before anything runs."""
     with pytest.raises(TemplateProblemError) as caught:

@@ -14,6 +14,7 @@ import pytest
 from evaluation.model_server.engine import Engine
 from evaluation.model_server.faults import Fault, FaultPlan
 from evaluation.model_server.server import Latency, ModelServer
+from evaluation.model_server.wire import BadRequestError
 from routing.task import AgreementSpec, ChecksSpec, FrozenTask, JsonSchema, PydanticSchema, TierSpec
 from storage import jobs, progress, results
 from storage.database import Database
@@ -276,3 +277,62 @@ def test_hostile_answers_end_in_the_ledger(ledger: Database, answer: str) -> Non
     trail = results.trail(ledger, job, "1")
     assert trail.item.state is ItemState.FAILED
     assert [call.outcome for call in trail.attempts] == ["rejected", "rejected"]
+
+
+def _refuse(_: str) -> str:
+    raise BadRequestError("this document is too long")
+
+
+def test_a_document_a_model_will_never_take_goes_up_without_a_verdict(ledger: Database) -> None:
+    """Too long for one tier may fit the next; the last tier's refusal ends the item."""
+    engines = {"small": answering(_refuse), "large": answering(_refuse)}
+    with at_work(ledger, engines) as (_, room):
+        job = _job(ledger)
+        room.pipeline.run_chunk("cheap", job, [1])
+        assert results.trail(ledger, job, "1").item.tier == "expensive"
+        room.pipeline.run_chunk("expensive", job, [1])
+    trail = results.trail(ledger, job, "1")
+    assert trail.item.fail_reason == FailReason.REFUSED
+    assert sorted((call.cause, call.outcome.value) for call in trail.attempts) == [
+        ("call_refused", "refused"),
+        ("first_tier", "refused"),
+    ]
+
+
+def test_a_second_opinion_that_does_not_come_keeps_what_was_paid(ledger: Database) -> None:
+    """The first answer is on the bill, and the item waits in its tier."""
+    checks = ChecksSpec(agreement=AgreementSpec(model="other", fields=("total",), tiers=("cheap",)))
+    faulty = {"small": answering(RIGHT), "other": answering(_refuse)}
+    with at_work(ledger, faulty) as (_, room):
+        job = _job(ledger, task=TASK.model_copy(update={"checks": checks}))
+        room.pipeline.run_chunk("cheap", job, [1])
+    trail = results.trail(ledger, job, "1")
+    assert trail.item.cost_nano_usd > 0
+    assert sorted(call.outcome.value for call in trail.attempts) == ["accepted", "refused"]
+
+
+def test_a_fault_of_ours_costs_one_item_its_turn(ledger: Database) -> None:
+    """The chunk goes on; the item comes back with its lease, and is put aside after three such turns."""
+    with at_work(ledger, {"small": answering(RIGHT)}) as (_, room):
+        job = _job(ledger, 2)
+        with ledger.write() as connection:
+            connection.exec_driver_sql("UPDATE documents SET metadata = '{' WHERE position = 1")
+        assert room.pipeline.run_chunk("cheap", job, [1, 2]) == 2
+    states = {item.position: (item.state, item.in_flight) for item in results.items(ledger, job)}
+    assert states == {1: (ItemState.QUEUED, True), 2: (ItemState.DONE, False)}
+
+
+def test_items_in_hand_wait_while_a_providers_circuit_is_open(ledger: Database) -> None:
+    """They are neither called nor given up; a drain sends them back as they were."""
+    faults = FaultPlan({Fault.SERVER_ERROR: 1.0})
+    with at_work(ledger, {"small": answering(RIGHT)}, faults=faults, timeout_s=0.2) as (_, room):
+        job = _job(ledger, 12)
+        room.pipeline.run_chunk("cheap", job, list(range(1, 9)))
+        with ThreadPoolExecutor(1) as pool:
+            chunk = pool.submit(room.pipeline.run_chunk, "cheap", job, [9, 10, 11, 12])
+            while not room.pipeline.blocked:
+                threading.Event().wait(0.01)
+            room.pipeline.drain()
+            assert chunk.result(5) == 4
+    waiting = [item for item in results.items(ledger, job) if item.position > 8]
+    assert [(item.attempts, item.in_flight) for item in waiting] == [(0, False)] * 4

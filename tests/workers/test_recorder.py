@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from pathlib import Path
 
+from routing.errors import ServiceUnreachableError
 from storage import records as record_store
 from storage import results
 from storage.database import Database
@@ -98,4 +100,34 @@ def test_what_was_paid_for_is_written_once_the_ledger_is_back(
     recorder.close()
     assert all(item.state is ItemState.DONE for item in results.items(ledger, job.id))
     assert record_store.write(ledger, []) == frozenset()
+    ledger.close()
+
+
+class Unreachable(PublishedKeys):
+    """A publisher whose broker is away."""
+
+    def publish(self, tier: str, keys: object) -> int:
+        """Fail."""
+        raise ServiceUnreachableError("The broker cannot be reached.")
+
+
+def test_what_cannot_be_published_is_left_to_the_sweeper(ledger: Database) -> None:
+    """The ledger says where the item is; the recorder goes on."""
+    job = running_job(ledger, 1)
+    claim(ledger, job.id, [1])
+    recorder = Recorder(ledger, Unreachable())  # type: ignore[arg-type]
+    _put_all(recorder, _records(job.id, range(1, 2), lambda: Escalated("expensive", "verdict_failed")))
+    recorder.close()
+    assert [item.tier for item in results.items(ledger, job.id)] == ["expensive"]
+
+
+def test_a_recorder_that_closes_waits_for_no_ledger(tmp_path: Path) -> None:
+    """Whoever waits for an item is let go; its lease brings it back."""
+    ledger = Database(f"sqlite:///{tmp_path / 'nowhere' / 'ledger.db'}")
+    recorder = Recorder(ledger, PublishedKeys())  # type: ignore[arg-type]
+    settled = threading.Semaphore(0)
+    recorder.put(Finished(_records(1, range(1, 2), lambda: Accepted("{}"))[0], settled.release))
+    assert not settled.acquire(timeout=0.2)
+    recorder.close()
+    assert settled.acquire(timeout=5)
     ledger.close()

@@ -24,7 +24,7 @@ def test_the_demo_runs_the_shipped_receipts_in_a_home_of_its_own(
     ended = cheapfirst("demo")
     assert ended.code in {0, 1}, ended.err
     assert "receipts-" in ended.out
-    assert "price from cheapfirst.yaml, borrowed from" in ended.out
+    assert "price from cheapfirst.yaml: borrowed from" in ended.out
     assert "an estimate" in ended.out
     assert "of the labelled fields right in 80 items" in ended.out
     assert f"CHEAPFIRST_HOME={home / 'demo'}" in ended.out

@@ -109,7 +109,7 @@ def test_a_run_ends_with_a_report_and_files(cheapfirst: CommandLine, home: Path)
     for line in (
         "items       3: 3 done, 0 failed",
         "cheap       2 accepted (67% of all), 1 escalated; 3 calls",
-        "model       small is an offline engine (rules, no language model); price from cheapfirst.yaml, made up",
+        "model       small is an offline engine (rules, no language model); price from cheapfirst.yaml: made up",
         "accuracy    100.0% of the labelled fields right in 3 items",
         "show surveyor.txt --job invoice-",
     ):
