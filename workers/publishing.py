@@ -43,7 +43,17 @@ class Publisher:
         try:
             with self._app.producer_or_acquire() as producer:
                 for message in chunks(keys, self.chunk(tier)):
-                    self._app.send_task(tier, kwargs=message.model_dump(), queue=tier, producer=producer, retry=False)
+                    fields = message.model_dump()
+                    self._app.send_task(
+                        tier,
+                        kwargs=fields,
+                        queue=tier,
+                        producer=producer,
+                        retry=False,
+                        # What Flower shows; Celery's own careful form of it costs a fifth of the whole call.
+                        argsrepr="()",
+                        kwargsrepr=repr(fields),
+                    )
                     published += 1
         except (OperationalError, OSError) as error:
             raise ServiceUnreachableError(
