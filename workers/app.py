@@ -80,7 +80,8 @@ class WorkerApp(Celery):  # type: ignore[misc] # Celery is untyped
         except ValidationError as error:
             # Not requeued: the ledger still says what is queued, and the sweeper publishes it in a form we know.
             raise UsageError(f"A message on `{tier}` has {error.error_count()} faults and was put aside.") from None
-        assert self.engine is not None
+        if self.engine is None:
+            raise UsageError("This worker runs another pool.", "Start it without -P: its own pool holds the engine.")
         return self.engine.pipeline.run_chunk(tier, chunk.job, chunk.items)
 
     def start_engine(self, limit: int) -> Engine:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from storage.claims import ClaimedItem
     from storage.records import AttemptRecord, Next
     from workers.accounting import Accountant
+
+_POSITION = re.compile(r"\[\d+\]")
 
 
 class Turn:
@@ -81,7 +84,8 @@ class Turn:
     def conclude(self, verdict: Verdict) -> ItemRecord:
         """Return the record of an item whose answer was judged."""
         if not verdict.passed:
-            self._failed_checks = tuple((failure.check.value, failure.field) for failure in verdict.failures)
+            failed = ((failure.check.value, _POSITION.sub("[*]", failure.field)) for failure in verdict.failures)
+            self._failed_checks = tuple(dict.fromkeys(failed))
         return self.end(self._next(verdict))
 
     def _next(self, verdict: Verdict) -> Next:

@@ -52,6 +52,12 @@ def test_a_hostile_message_is_put_aside_without_being_quoted(app: WorkerApp, mes
     assert "document" not in str(caught.value)
 
 
+def test_a_worker_with_another_pool_says_so(app: WorkerApp) -> None:
+    """Without its own pool there is no engine to give a chunk to."""
+    with pytest.raises(UsageError, match="without -P"):
+        app.tasks["cheap"](v=1, job=1, items=[1])
+
+
 def test_what_cannot_be_published_is_told(app: WorkerApp) -> None:
     """The ledger keeps it for the sweeper; whoever asked learns that the broker is away."""
     with pytest.raises(ServiceUnreachableError, match="broker"):

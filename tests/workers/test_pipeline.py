@@ -279,6 +279,17 @@ def test_hostile_answers_end_in_the_ledger(ledger: Database, answer: str) -> Non
     assert [call.outcome for call in trail.attempts] == ["rejected", "rejected"]
 
 
+def test_failures_are_tallied_by_field_once_for_each_item(ledger: Database) -> None:
+    """Whichever line of a list was wrong, and however many: it is one item whose lines failed."""
+    lines = {"type": "object", "properties": {"lines": {"type": "array", "items": {"type": "number"}}}}
+    task = TASK.model_copy(update={"output": JsonSchema(json_schema=lines), "checks": ChecksSpec()})
+    with at_work(ledger, {"small": answering('{"lines": ["a", 1, "b"]}')}) as (_, room):
+        job = _job(ledger, task=task)
+        room.pipeline.run_chunk("cheap", job, [1])
+    (tally,) = progress.failures(ledger, job)
+    assert (tally.check, tally.field, tally.count) == ("schema", "lines[*]", 1)
+
+
 def _refuse(_: str) -> str:
     raise BadRequestError("this document is too long")
 
