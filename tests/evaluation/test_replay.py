@@ -100,7 +100,7 @@ def test_all_committees_are_answered_as_their_source_judged_them(name: str) -> N
             answer = json.loads(engines[model](EngineRequest(model, prompt.messages, None)))
             assert answer == row["models"][model]["output"]
             asked += 1
-            right = compare(task.compare["committee"], answer.get("committee"), label["committee"])
+            right = compare("text", answer.get("committee"), label["committee"])
             judged = row["models"][model]
             agreed += (right or not judged["correct"]) and (judged["correct_norm"] or not right)
     assert asked > 0.9 * 2 * len(rows)
