@@ -32,7 +32,7 @@ lint: setup  ## Check style, types and the arrows of import.
 
 check: lint test  ## Lint and test.
 
-bench: setup  ## Measure the CPU time of a document, against PostgreSQL and SQLite.
+bench: setup  ## Measure the CPU time of a document, with PostgreSQL.
 	$(VENV)/bin/python bench/documents.py
 
 lock: setup  ## Compile the pinned requirements again from pyproject.toml.
