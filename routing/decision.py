@@ -2,30 +2,69 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+Signal: TypeAlias = bool | int | float | str | None
+"""A fact a decision rests on: a number, a flag or a short code (a language), never text of the document."""
 
 
 class Layer(StrEnum):
-    """Which part of the router decided."""
+    """Which part of the router decided. Never rename one: they are stored."""
 
     DEFAULT = "default"  # no layer had a say: the first tier
-    ESCALATION = "escalation"
+    RAMP = "ramp"  # the item lies outside the share that may start cheap
+    RULE = "rule"
+    CLASSIFIER = "classifier"
+    ESCALATION = "escalation"  # after a call, from its verdict
+    HOLDOUT = "holdout"  # accepted, and run on the last tier as well, to measure
 
 
 class Cause(StrEnum):
-    """Why a call is made."""
+    """Why a call is made, or why none is. Never rename one: they are stored."""
 
     FIRST_TIER = "first_tier"
+    OUTSIDE_RAMP = "outside_ramp"
+    RULE_MATCHED = "rule_matched"
+    LIKELY_TO_PASS = "likely_to_pass"  # noqa: S105 - no password
+    UNLIKELY_TO_PASS = "unlikely_to_pass"  # noqa: S105 - no password
     VERDICT_FAILED = "verdict_failed"
     CALL_REFUSED = "call_refused"  # the tier below will never take this document: too long, or declined
+    REPAIR = "repair"  # the same tier again, told which checks failed
+    FIELDS_FAILED = "fields_failed"  # the answer for the failed fields did not do: the whole object
+    UNLIKELY_TO_HELP = "unlikely_to_help"  # the next tier is expected to fail as well: kept for a person
+    HOLDOUT = "holdout"
     AGREEMENT = "agreement"  # a second cheap model, asked for its opinion in the same tier
+    JUDGE = "judge"  # a cheap model, asked whether the cheap tier will pass
+
+
+class ThresholdSource(StrEnum):
+    """Where the probability comes from above which an item starts cheap. Never rename one: they are stored."""
+
+    COST = "cost"  # cost of the cheap call over cost of the expensive one
+    QUALITY = "quality"  # what the task's target asks for, from measured outcomes
+    TYPED = "typed"  # a person wrote it into the task file
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """The tier an item goes to, taken by `layer` because of `cause`."""
+    """The tier an item goes to, taken by `layer` because of `cause`.
+
+    `rule` is the id of the rule that matched. `probability` is the classifier's that the cheap tier passes, `threshold`
+    the least it was compared with. `version` names what decided: `task:9f31c2ab77e0`, `rollout:3`, `classifier:2`.
+    `signals` are the facts it rests on.
+    """
 
     tier: str
     layer: Layer
     cause: Cause
+    rule: str = ""
+    probability: float | None = None
+    threshold: float | None = None
+    threshold_source: ThresholdSource | None = None
+    version: str = ""
+    signals: Mapping[str, Signal] = field(default_factory=dict)

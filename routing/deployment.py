@@ -6,9 +6,11 @@ Keys are named here, never held: `api_key` is the name of an environment variabl
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
+
+from routing.task import OnExceed
 
 
 class _Frozen(BaseModel):
@@ -72,8 +74,18 @@ class WorkerSpec(_Frozen):
     lease_s: float = Field(default=30.0, ge=1)
 
 
+class DayBudgetSpec(_Frozen):
+    """The most all jobs together may cost in one day (UTC), in dollars, and what happens when it is used up."""
+
+    usd_per_day: Decimal | None = None
+    on_exceed: OnExceed = "pause"
+
+
+Flag: TypeAlias = bool | int | float | str
+
+
 class DeploymentSpec(_Frozen):
-    """One installation. Queues not listed take the defaults of `QueueSpec`.
+    """One installation. Queues not listed take the defaults of `QueueSpec`. `flags` are feature flags for rules.
 
     `http_client` is the library calls are made with: `pyreqwest` is fast, `httpx` an independent way around it.
     """
@@ -82,6 +94,8 @@ class DeploymentSpec(_Frozen):
     queues: dict[str, QueueSpec] = Field(default_factory=dict)
     servers: dict[str, ServerSpec] = Field(default_factory=dict)
     workers: WorkerSpec = WorkerSpec()
+    flags: dict[str, Flag] = Field(default_factory=dict)
+    budget: DayBudgetSpec = DayBudgetSpec()
     http_client: Literal["pyreqwest", "httpx"] = "pyreqwest"
 
     def queue(self, name: str) -> QueueSpec:

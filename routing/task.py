@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from decimal import Decimal
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
@@ -32,13 +32,27 @@ class JsonSchema(_Frozen):
     json_schema: dict[str, JsonValue]
 
 
+class BenefitSpec(_Frozen):
+    """Escalate only where the next tier may help: with a probability of `least`, judged after `min_pairs` outcomes."""
+
+    least: float = Field(ge=0, le=1)
+    min_pairs: int = Field(default=30, ge=1)
+
+
 class TierSpec(_Frozen):
-    """One rung of the ladder: the queue's name, the deployment's name of its model, and what it is told."""
+    """One rung of the ladder: the queue's name, the deployment's name of its model, and what it is told.
+
+    `repair` is how often this tier is asked again with the failed checks told, before the item goes up. `ask` is what
+    is asked of it about an item that failed below. `benefit` says when going up from this tier is worth it.
+    """
 
     name: str
     model: str
     system: str
     user: str
+    repair: int = Field(default=0, ge=0)
+    ask: Literal["whole", "failed_fields"] = "whole"
+    benefit: BenefitSpec | None = None
 
 
 class ConfidenceSpec(_Frozen):
@@ -77,11 +91,109 @@ class InputSpec(_Frozen):
     expected: str = "expected"
 
 
+OnExceed: TypeAlias = Literal["pause", "cheap_only", "fail"]
+"""What happens when a budget covers no further call: the job stops, only the first tier goes on, or items fail."""
+
+
 class BudgetSpec(_Frozen):
-    """The most a job, and one item of it, may cost, in dollars."""
+    """The most a job, and one item of it, may cost, in dollars, and what happens when it is used up."""
 
     usd: Decimal | None = None
     per_item_usd: Decimal | None = None
+    on_exceed: OnExceed = "pause"
+
+
+class RouteRuleSpec(_Frozen):
+    """Items for which `condition` holds go to `tier`, or to the classifier where that is `classify`."""
+
+    id: str
+    condition: str
+    tier: str
+
+
+class JudgeSpec(_Frozen):
+    """A cheap model that is asked whether the first tier will pass, and what it is told."""
+
+    model: str
+    system: str
+    user: str
+
+
+class ClassifierSpec(_Frozen):
+    """What estimates the probability that the first tier passes: `trained`, a judge, or both (hybrid).
+
+    In a hybrid the judge is asked only within `band` of the threshold. `min_labels` is the least number of outcomes to
+    train on. `threshold` is a person's own, None where it follows from cost and target.
+    """
+
+    trained: bool
+    judge: JudgeSpec | None = None
+    min_labels: int = Field(default=500, ge=20)
+    threshold: float | None = Field(default=None, ge=0, le=1)
+    band: float = Field(default=0.1, ge=0, le=1)
+
+
+class RouteSpec(_Frozen):
+    """How the first tier of an item is chosen: rules in order, then the classifier."""
+
+    rules: tuple[RouteRuleSpec, ...] = ()
+    classifier: ClassifierSpec | None = None
+
+
+class ConditionSpec(_Frozen):
+    """A bound on what a canary may do against the tier's own model, as measured.
+
+    `pass_rate_drop` is in shares (0.03 is three points), `cost_rise` a fraction of the tier's cost per call.
+    """
+
+    pass_rate_drop: float | None = Field(default=None, ge=0, le=1)
+    cost_rise: float | None = Field(default=None, ge=-1)
+
+
+class CanarySpec(_Frozen):
+    """A share of a tier's items that a new model gets, in percent; prompts not given are the tier's own."""
+
+    tier: str
+    model: str
+    share: float = Field(gt=0, le=100)
+    system: str | None = None
+    user: str | None = None
+    rollback_if: ConditionSpec = ConditionSpec()
+    promote_if: ConditionSpec = ConditionSpec()
+
+
+class RolloutSpec(_Frozen):
+    """How much of a task's items may do what, in percent, chosen by a stable hash with `salt`.
+
+    `ramp` may start cheap, the rest go straight to the last tier. `holdout` also run on the last tier.
+    """
+
+    ramp: float = Field(default=100, ge=0, le=100)
+    holdout: float = Field(default=0, ge=0, le=100)
+    canary: CanarySpec | None = None
+    salt: str = ""
+
+
+class TargetSpec(_Frozen):
+    """The quality wanted: at most `margin` of accepted answers may be wrong more often, at this confidence."""
+
+    margin: float = Field(gt=0, lt=1)
+    confidence: float = Field(default=0.95, gt=0.5, lt=1)
+
+
+class CacheSpec(_Frozen):
+    """Whether exact answers are kept and used again: `read` only uses them, `write` also keeps new ones."""
+
+    mode: Literal["off", "read", "write"] = "off"
+    max_age_days: float | None = Field(default=None, gt=0)
+    max_mb: float | None = Field(default=None, gt=0)
+
+
+class CircuitSpec(_Frozen):
+    """Stop the job where more than `max_escalation` of the last `window` verdicts of a tier sent items up."""
+
+    max_escalation: float = Field(default=0.9, gt=0, le=1)
+    window: int = Field(default=200, ge=20)
 
 
 class FrozenTask(_Frozen):
@@ -94,6 +206,11 @@ class FrozenTask(_Frozen):
     input: InputSpec = InputSpec()
     compare: dict[str, str] = Field(default_factory=dict)
     budget: BudgetSpec = BudgetSpec()
+    route: RouteSpec = RouteSpec()
+    rollout: RolloutSpec = RolloutSpec()
+    target: TargetSpec | None = None
+    cache: CacheSpec = CacheSpec()
+    circuit: CircuitSpec = CircuitSpec()
     max_output_tokens: int = Field(default=1024, ge=1)
 
     @property

@@ -61,9 +61,27 @@ class Database:
             yield connection
 
     @contextmanager
+    def migration(self) -> Iterator[Connection]:
+        """Open a transaction that may make tables anew: on SQLite, references to them are not enforced meanwhile."""
+        with self._connection(immediate=True) as connection:
+            if self.is_sqlite:
+                _enforce_references(connection, on=False)
+            try:
+                with connection.begin():
+                    yield connection
+            finally:
+                if self.is_sqlite:
+                    _enforce_references(connection, on=True)
+
+    @contextmanager
     def _transaction(self, *, immediate: bool) -> Iterator[Connection]:
+        with self._connection(immediate=immediate) as connection, connection.begin():
+            yield connection
+
+    @contextmanager
+    def _connection(self, *, immediate: bool) -> Iterator[Connection]:
         try:
-            with self.engine.connect().execution_options(immediate=immediate) as connection, connection.begin():
+            with self.engine.connect().execution_options(immediate=immediate) as connection:
                 yield connection
         except PoolTimeoutError as error:
             raise ServiceUnreachableError("The ledger has no free connection.", "Allow more of them.") from error
@@ -125,6 +143,12 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:  # noqa: ANN401 -
     cursor.execute("PRAGMA synchronous = NORMAL")
     cursor.execute("PRAGMA foreign_keys = ON")
     cursor.close()
+
+
+def _enforce_references(connection: Connection, *, on: bool) -> None:
+    driver = connection.connection.driver_connection  # past SQLAlchemy, which would begin a transaction first
+    assert driver is not None
+    driver.execute(f"PRAGMA foreign_keys = {'ON' if on else 'OFF'}")
 
 
 def _begin_sqlite(connection: Connection) -> None:

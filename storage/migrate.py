@@ -28,7 +28,7 @@ def upgrade(database: Database) -> bool:
 
     Concurrent callers wait for the first one and then find nothing to do.
     """
-    with database.write() as connection:  # on SQLite the write lock itself admits one migrator
+    with database.migration() as connection:  # on SQLite the write lock itself admits one migrator
         if not database.is_sqlite:
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _ADVISORY_LOCK})
         if _current(connection) == _head():

@@ -8,24 +8,11 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from sqlalchemy import BigInteger, CheckConstraint, Column, ForeignKeyConstraint, Index, Text, text
+from sqlalchemy import CheckConstraint, Column, ForeignKeyConstraint, Index, Text, false, text
 from sqlmodel import Field, SQLModel
 
+from storage.columns import big, one_of
 from storage.states import AttemptOutcome, FailReason, ItemState, JobState, StopReason
-
-
-def _one_of(column: str, values: type[JobState | StopReason | ItemState | FailReason | AttemptOutcome]) -> str:
-    return f"{column} IN ({', '.join(repr(str(value)) for value in values)})"
-
-
-def _big(*, nullable: bool = False, default: int | None = None, primary_key: bool = False) -> Column[int]:
-    return Column(
-        BigInteger,
-        nullable=nullable,
-        primary_key=primary_key,
-        autoincrement=False,
-        server_default=None if default is None else str(default),
-    )
 
 
 class Job(SQLModel, table=True):
@@ -33,8 +20,8 @@ class Job(SQLModel, table=True):
 
     __tablename__ = "jobs"
     __table_args__ = (
-        CheckConstraint(_one_of("state", JobState), name="jobs_state"),
-        CheckConstraint(f"stop_reason IS NULL OR {_one_of('stop_reason', StopReason)}", name="jobs_stop_reason"),
+        CheckConstraint(one_of("state", JobState), name="jobs_state"),
+        CheckConstraint(f"stop_reason IS NULL OR {one_of('stop_reason', StopReason)}", name="jobs_stop_reason"),
         CheckConstraint("items_done + items_failed <= items_total", name="jobs_counts"),
         CheckConstraint("reserved_nano_usd >= 0", name="jobs_reserved"),
     )
@@ -48,26 +35,31 @@ class Job(SQLModel, table=True):
     state: JobState = Field(sa_column=Column(Text, nullable=False))
     stop_reason: StopReason | None = Field(default=None, sa_column=Column(Text))
     stop_detail: str = Field(default="", sa_column=Column(Text, nullable=False, server_default=""))
-    items_total: int = Field(sa_column=_big())
-    items_done: int = Field(default=0, sa_column=_big(default=0))
-    items_failed: int = Field(default=0, sa_column=_big(default=0))
-    budget_nano_usd: int | None = Field(default=None, sa_column=_big(nullable=True))
-    item_budget_nano_usd: int | None = Field(default=None, sa_column=_big(nullable=True))
-    reserved_nano_usd: int = Field(default=0, sa_column=_big(default=0))
-    cost_nano_usd: int = Field(default=0, sa_column=_big(default=0))
-    baseline_nano_usd: int = Field(default=0, sa_column=_big(default=0))
-    created_ms: int = Field(sa_column=_big())
-    finished_ms: int | None = Field(default=None, sa_column=_big(nullable=True))
+    items_total: int = Field(sa_column=big())
+    items_done: int = Field(default=0, sa_column=big(default=0))
+    items_failed: int = Field(default=0, sa_column=big(default=0))
+    budget_nano_usd: int | None = Field(default=None, sa_column=big(nullable=True))
+    item_budget_nano_usd: int | None = Field(default=None, sa_column=big(nullable=True))
+    reserved_nano_usd: int = Field(default=0, sa_column=big(default=0))
+    cost_nano_usd: int = Field(default=0, sa_column=big(default=0))
+    baseline_nano_usd: int = Field(default=0, sa_column=big(default=0))
+    created_ms: int = Field(sa_column=big())
+    finished_ms: int | None = Field(default=None, sa_column=big(nullable=True))
 
 
 class Item(SQLModel, table=True):
-    """One document in a job, as the engine sees it. In flight where `lease_until_ms` lies ahead."""
+    """One document in a job, as the engine sees it. In flight where `lease_until_ms` lies ahead.
+
+    `decided` tells that the router has chosen its first tier; `layer` and `cause` say why it is in this one. `carried`
+    is what an earlier turn hands to the next (JSON: an output, its failures). An item that is done and `needs_review`
+    keeps an output whose `failures` nobody was expected to mend.
+    """
 
     __tablename__ = "items"
     __table_args__ = (
         ForeignKeyConstraint(["job_id"], ["jobs.id"]),
-        CheckConstraint(_one_of("state", ItemState), name="items_state"),
-        CheckConstraint(f"fail_reason IS NULL OR {_one_of('fail_reason', FailReason)}", name="items_fail_reason"),
+        CheckConstraint(one_of("state", ItemState), name="items_state"),
+        CheckConstraint(f"fail_reason IS NULL OR {one_of('fail_reason', FailReason)}", name="items_fail_reason"),
         CheckConstraint("(state = 'failed') = (fail_reason IS NOT NULL)", name="items_failed_has_reason"),
         CheckConstraint("(lease_token IS NULL) = (lease_until_ms IS NULL)", name="items_lease"),
         CheckConstraint("state = 'queued' OR lease_token IS NULL", name="items_finished_has_no_lease"),
@@ -88,25 +80,30 @@ class Item(SQLModel, table=True):
         ),
     )
 
-    job_id: int = Field(sa_column=_big(primary_key=True))
-    position: int = Field(sa_column=_big(primary_key=True))
+    job_id: int = Field(sa_column=big(primary_key=True))
+    position: int = Field(sa_column=big(primary_key=True))
     custom_id: str
     state: ItemState = Field(sa_column=Column(Text, nullable=False, server_default=ItemState.QUEUED))
     fail_reason: FailReason | None = Field(default=None, sa_column=Column(Text))
     tier: str
     cause: str = Field(default="first_tier", sa_column_kwargs={"server_default": "first_tier"})
+    layer: str = Field(default="default", sa_column_kwargs={"server_default": "default"})
+    decided: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
+    carried: str | None = Field(default=None, sa_column=Column(Text))
+    needs_review: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
     claims: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
     lease_token: str | None = None
-    lease_until_ms: int | None = Field(default=None, sa_column=_big(nullable=True))
-    available_ms: int = Field(sa_column=_big())
-    reserved_nano_usd: int = Field(default=0, sa_column=_big(default=0))
+    lease_until_ms: int | None = Field(default=None, sa_column=big(nullable=True))
+    available_ms: int = Field(sa_column=big())
+    reserved_nano_usd: int = Field(default=0, sa_column=big(default=0))
+    reserved_day: str | None = None
     attempts: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
-    cost_nano_usd: int = Field(default=0, sa_column=_big(default=0))
-    baseline_nano_usd: int = Field(default=0, sa_column=_big(default=0))
-    latency_ms: int = Field(default=0, sa_column=_big(default=0))
+    cost_nano_usd: int = Field(default=0, sa_column=big(default=0))
+    baseline_nano_usd: int = Field(default=0, sa_column=big(default=0))
+    latency_ms: int = Field(default=0, sa_column=big(default=0))
     output: str | None = Field(default=None, sa_column=Column(Text))
     failures: str | None = Field(default=None, sa_column=Column(Text))
-    finished_ms: int | None = Field(default=None, sa_column=_big(nullable=True))
+    finished_ms: int | None = Field(default=None, sa_column=big(nullable=True))
 
 
 class DocumentRow(SQLModel, table=True):
@@ -115,8 +112,8 @@ class DocumentRow(SQLModel, table=True):
     __tablename__ = "documents"
     __table_args__ = (ForeignKeyConstraint(["job_id"], ["jobs.id"]),)
 
-    job_id: int = Field(sa_column=_big(primary_key=True))
-    position: int = Field(sa_column=_big(primary_key=True))
+    job_id: int = Field(sa_column=big(primary_key=True))
+    position: int = Field(sa_column=big(primary_key=True))
     text: str = Field(sa_column=Column(Text, nullable=False))
     # SQLModel keeps the attribute name `metadata` for itself.
     document_metadata: str = Field(sa_column=Column("metadata", Text, nullable=False))
@@ -134,21 +131,21 @@ class Attempt(SQLModel, table=True):
 
     __tablename__ = "attempts"
     __table_args__ = (
-        CheckConstraint(_one_of("outcome", AttemptOutcome), name="attempts_outcome"),
+        CheckConstraint(one_of("outcome", AttemptOutcome), name="attempts_outcome"),
         CheckConstraint("cost_nano_usd >= 0", name="attempts_cost"),
         Index("attempts_item", "job_id", "position"),
     )
 
     uid: UUID = Field(primary_key=True)
-    job_id: int = Field(sa_column=_big())
-    position: int = Field(sa_column=_big())
+    job_id: int = Field(sa_column=big())
+    position: int = Field(sa_column=big())
     tier: str
     model: str
     layer: str
     cause: str
     outcome: AttemptOutcome = Field(sa_column=Column(Text, nullable=False))
     trouble: str | None = None
-    started_ms: int = Field(sa_column=_big())
+    started_ms: int = Field(sa_column=big())
     gate_wait_ms: int
     limit_wait_ms: int
     provider_ms: int
@@ -158,7 +155,7 @@ class Attempt(SQLModel, table=True):
     output_tokens: int
     cached_input_tokens: int
     tokens_estimated: bool
-    cost_nano_usd: int = Field(sa_column=_big())
+    cost_nano_usd: int = Field(sa_column=big())
     price_source: str
     finish_reason: str | None = None
     answer: str | None = Field(default=None, sa_column=Column(Text))
@@ -166,26 +163,67 @@ class Attempt(SQLModel, table=True):
     spans: str = Field(default="{}", sa_column=Column(Text, nullable=False))
     confidence: float | None = None
     repaired: bool = False
+    queued_ms: int = Field(default=0, sa_column=big(default=0))
+    asked: str = Field(default="whole", sa_column_kwargs={"server_default": "whole"})
+    canary: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
+    holdout: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
+    cached: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
+    saved_nano_usd: int = Field(default=0, sa_column=big(default=0))
+
+
+class CachedAnswer(SQLModel, table=True):
+    """An exact answer of a model, kept under a digest of everything that determined it. `usage` is JSON."""
+
+    __tablename__ = "cached_answers"
+    __table_args__ = (Index("cached_answers_age", "task_name", "created_ms"),)
+
+    key: str = Field(primary_key=True)
+    task_name: str
+    model: str
+    answer: str = Field(sa_column=Column(Text, nullable=False))
+    usage: str = Field(sa_column=Column(Text, nullable=False))
+    cost_nano_usd: int = Field(sa_column=big())
+    size_bytes: int
+    created_ms: int = Field(sa_column=big())
+
+
+class SpendingDay(SQLModel, table=True):
+    """What all jobs have spent on one day (UTC, `2026-11-23`), and what claims made on it have reserved."""
+
+    __tablename__ = "spending_days"
+    __table_args__ = (CheckConstraint("reserved_nano_usd >= 0", name="spending_days_reserved"),)
+
+    day: str = Field(primary_key=True)
+    cost_nano_usd: int = Field(default=0, sa_column=big(default=0))
+    reserved_nano_usd: int = Field(default=0, sa_column=big(default=0))
 
 
 class TierTally(SQLModel, table=True):
-    """What one tier has done for one job so far. `queued` counts its items that wait or are in flight."""
+    """What one tier has done for one job so far. `queued` counts its items that wait or are in flight.
+
+    `routed` left it for another tier before any call, `reviewed` are accepted ones that need a person, `cached` its
+    calls that were answered from the cache and `saved_nano_usd` what those would have cost.
+    """
 
     __tablename__ = "tier_tallies"
 
-    job_id: int = Field(sa_column=_big(primary_key=True))
+    job_id: int = Field(sa_column=big(primary_key=True))
     tier: str = Field(primary_key=True)
     rank: int
-    queued: int = Field(default=0, sa_column=_big(default=0))
-    attempts: int = Field(default=0, sa_column=_big(default=0))
-    accepted: int = Field(default=0, sa_column=_big(default=0))
-    escalated: int = Field(default=0, sa_column=_big(default=0))
-    failed: int = Field(default=0, sa_column=_big(default=0))
-    troubles: int = Field(default=0, sa_column=_big(default=0))
-    input_tokens: int = Field(default=0, sa_column=_big(default=0))
-    output_tokens: int = Field(default=0, sa_column=_big(default=0))
-    estimated_tokens: int = Field(default=0, sa_column=_big(default=0))
-    cost_nano_usd: int = Field(default=0, sa_column=_big(default=0))
+    queued: int = Field(default=0, sa_column=big(default=0))
+    attempts: int = Field(default=0, sa_column=big(default=0))
+    accepted: int = Field(default=0, sa_column=big(default=0))
+    escalated: int = Field(default=0, sa_column=big(default=0))
+    failed: int = Field(default=0, sa_column=big(default=0))
+    routed: int = Field(default=0, sa_column=big(default=0))
+    reviewed: int = Field(default=0, sa_column=big(default=0))
+    cached: int = Field(default=0, sa_column=big(default=0))
+    saved_nano_usd: int = Field(default=0, sa_column=big(default=0))
+    troubles: int = Field(default=0, sa_column=big(default=0))
+    input_tokens: int = Field(default=0, sa_column=big(default=0))
+    output_tokens: int = Field(default=0, sa_column=big(default=0))
+    estimated_tokens: int = Field(default=0, sa_column=big(default=0))
+    cost_nano_usd: int = Field(default=0, sa_column=big(default=0))
 
 
 class FailureTally(SQLModel, table=True):
@@ -193,11 +231,11 @@ class FailureTally(SQLModel, table=True):
 
     __tablename__ = "failure_tallies"
 
-    job_id: int = Field(sa_column=_big(primary_key=True))
+    job_id: int = Field(sa_column=big(primary_key=True))
     tier: str = Field(primary_key=True)
     check: str = Field(primary_key=True)
     field: str = Field(primary_key=True)
-    count: int = Field(default=0, sa_column=_big(default=0))
+    count: int = Field(default=0, sa_column=big(default=0))
 
 
 class WorkerRow(SQLModel, table=True):
@@ -210,8 +248,8 @@ class WorkerRow(SQLModel, table=True):
     concurrency: int
     in_flight: int
     blocked: bool
-    progress_ms: int = Field(sa_column=_big())
-    heard_ms: int = Field(sa_column=_big())
+    progress_ms: int = Field(sa_column=big())
+    heard_ms: int = Field(sa_column=big())
 
 
 class QueueSetting(SQLModel, table=True):
@@ -231,4 +269,4 @@ class Role(SQLModel, table=True):
 
     name: str = Field(primary_key=True)
     holder: str
-    until_ms: int = Field(sa_column=_big())
+    until_ms: int = Field(sa_column=big())

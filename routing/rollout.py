@@ -1,0 +1,94 @@
+"""The rollout of a task as it stands: what share may start cheap, what is tried out, what is measured.
+
+A job's frozen task says how a rollout begins; what people and conditions change afterwards is a new revision of it, and
+holds for every job of the task, running ones included.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from routing.task import CanarySpec
+
+if TYPE_CHECKING:
+    from routing.task import FrozenTask, RolloutSpec, TierSpec
+
+
+class TierOverride(BaseModel):
+    """The model and prompts a tier has since a canary was promoted; prompts not given are the task file's."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    model: str
+    system: str | None = None
+    user: str | None = None
+
+
+class Rollout(BaseModel):
+    """One revision of a task's rollout. Shares are in percent; `classifier` is the active version of the trained one.
+
+    Revision 0 is what the task file says.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    revision: int = 0
+    ramp: float = Field(default=100, ge=0, le=100)
+    holdout: float = Field(default=0, ge=0, le=100)
+    canary: CanarySpec | None = None
+    promoted: dict[str, TierOverride] = Field(default_factory=dict)
+    classifier: int | None = None
+    salt: str = ""
+
+    @classmethod
+    def of_task(cls, spec: RolloutSpec) -> Rollout:
+        """Return the rollout a task file describes."""
+        return cls(ramp=spec.ramp, holdout=spec.holdout, canary=spec.canary, salt=spec.salt)
+
+    @property
+    def version(self) -> str:
+        """What decisions name: `rollout:3`."""
+        return f"rollout:{self.revision}"
+
+    def may_start_cheap(self, task: str, item: str) -> bool:
+        """Tell whether an item lies within the ramp. Raising the ramp only ever adds items."""
+        return share_point(task, item, f"{self.salt}/ramp") < self.ramp
+
+    def is_holdout(self, task: str, item: str) -> bool:
+        """Tell whether an item also runs on the last tier."""
+        return share_point(task, item, f"{self.salt}/holdout") < self.holdout
+
+    def is_canary(self, task: str, item: str) -> bool:
+        """Tell whether an item gets the canary's model, in the canary's tier."""
+        return self.canary is not None and share_point(task, item, f"{self.salt}/canary") < self.canary.share
+
+    def applied(self, task: FrozenTask) -> FrozenTask:
+        """Return the task with the promoted models in their tiers."""
+        return _with_overrides(task, self.promoted)
+
+    def with_canary(self, task: FrozenTask) -> FrozenTask | None:
+        """Return the task that the canary's items run, None where there is no canary."""
+        if self.canary is None:
+            return None
+        canary = TierOverride(model=self.canary.model, system=self.canary.system, user=self.canary.user)
+        return _with_overrides(self.applied(task), {self.canary.tier: canary})
+
+
+def share_point(task: str, item: str, salt: str) -> float:
+    """Return where an item stands in [0, 100): the same for the same task, item and salt, in every job and process."""
+    digest = hashlib.blake2b(f"{salt}\0{task}\0{item}".encode(errors="surrogatepass"), digest_size=8).digest()
+    return (int.from_bytes(digest, "big") >> 11) * 100 / 2**53  # 53 bits: what a float holds, so that 100 is never met
+
+
+def _with_overrides(task: FrozenTask, overrides: dict[str, TierOverride]) -> FrozenTask:
+    return task.model_copy(update={"tiers": tuple(_tier(tier, overrides.get(tier.name)) for tier in task.tiers)})
+
+
+def _tier(tier: TierSpec, override: TierOverride | None) -> TierSpec:
+    if override is None:
+        return tier
+    prompts = {name: text for name in ("system", "user") if (text := getattr(override, name)) is not None}
+    return tier.model_copy(update={"model": override.model, **prompts})

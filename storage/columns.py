@@ -1,0 +1,26 @@
+"""Columns and conditions that several tables share."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import BigInteger, Column
+
+if TYPE_CHECKING:
+    from enum import StrEnum
+
+
+def one_of(column: str, values: type[StrEnum]) -> str:
+    """Return the condition of a CHECK that admits these values only."""
+    return f"{column} IN ({', '.join(repr(str(value)) for value in values)})"
+
+
+def big(*, nullable: bool = False, default: int | None = None, primary_key: bool = False) -> Column[int]:
+    """Return a column of 64 bits."""
+    return Column(
+        BigInteger,
+        nullable=nullable,
+        primary_key=primary_key,
+        autoincrement=False,
+        server_default=None if default is None else str(default),
+    )

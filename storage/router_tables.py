@@ -1,0 +1,98 @@
+"""The router's tables: what it decided, how its rollouts stand, and what it has learned."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from sqlalchemy import Column, Index, Text
+from sqlmodel import Field, SQLModel
+
+from storage.columns import big
+
+
+class DecisionRow(SQLModel, table=True):
+    """One decision of the router about one item. Rows are only ever added; `uid` is made as an attempt's is.
+
+    `signals` is a JSON object of numbers, flags and short codes; never text of the document.
+    """
+
+    __tablename__ = "decisions"
+    __table_args__ = (Index("decisions_item", "job_id", "position"),)
+
+    uid: UUID = Field(primary_key=True)
+    job_id: int = Field(sa_column=big())
+    position: int = Field(sa_column=big())
+    decided_ms: int = Field(sa_column=big())
+    tier: str
+    model: str
+    layer: str
+    cause: str
+    rule: str
+    probability: float | None = None
+    threshold: float | None = None
+    threshold_source: str | None = None
+    version: str
+    canary: bool
+    holdout: bool
+    signals: str = Field(sa_column=Column(Text, nullable=False))
+
+
+class RolloutRow(SQLModel, table=True):
+    """One revision of a task's rollout (JSON), with who changed it, what they did and why. Rows are only ever added."""
+
+    __tablename__ = "rollouts"
+
+    task_name: str = Field(primary_key=True)
+    revision: int = Field(primary_key=True)
+    action: str
+    state: str = Field(sa_column=Column(Text, nullable=False))
+    changed_by: str
+    reason: str
+    changed_ms: int = Field(sa_column=big())
+
+
+class CanaryTally(SQLModel, table=True):
+    """What a canary, and the tier's own model beside it, have done since the revision that began it.
+
+    Costs per call are summed with their squares (nano-dollars), so that an interval can be told.
+    """
+
+    __tablename__ = "canary_tallies"
+
+    task_name: str = Field(primary_key=True)
+    revision: int = Field(primary_key=True)
+    arm: str = Field(primary_key=True)
+    calls: int = Field(default=0, sa_column=big(default=0))
+    passed: int = Field(default=0, sa_column=big(default=0))
+    cost_nano_usd: int = Field(default=0, sa_column=big(default=0))
+    cost_squares: float = Field(default=0.0, sa_column_kwargs={"server_default": "0"})
+
+
+class ClassifierRow(SQLModel, table=True):
+    """One trained version of a task's classifier: its weights, and how it did on outcomes kept from it (JSON)."""
+
+    __tablename__ = "classifiers"
+
+    task_name: str = Field(primary_key=True)
+    version: int = Field(primary_key=True)
+    weights: str = Field(sa_column=Column(Text, nullable=False))
+    metrics: str = Field(sa_column=Column(Text, nullable=False))
+    trained_by: str
+    created_ms: int = Field(sa_column=big())
+
+
+class FixTally(SQLModel, table=True):
+    """How often a check that failed on a field in a tier passed once the next tier's model was asked.
+
+    The row with neither check nor field counts whole items.
+    """
+
+    __tablename__ = "fix_tallies"
+
+    task_name: str = Field(primary_key=True)
+    tier: str = Field(primary_key=True)
+    next_model: str = Field(primary_key=True)
+    check: str = Field(primary_key=True)
+    field: str = Field(primary_key=True)
+    tried: int = Field(default=0, sa_column=big(default=0))
+    fixed: int = Field(default=0, sa_column=big(default=0))
