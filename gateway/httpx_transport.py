@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import zlib
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import TYPE_CHECKING
 
 import httpx
 
-from gateway.transport import MAX_BODY_BYTES, HttpAnswer, unwritable
+from gateway.transport import MAX_BODY_BYTES, HttpAnswer, stays_here, unwritable
 from routing.errors import ProviderTroubleError, Trouble
 
 if TYPE_CHECKING:
@@ -19,13 +20,12 @@ _GZIP_WINDOW = 16 + zlib.MAX_WBITS
 
 
 class HttpxTransport:
-    """Sends through an `httpx.AsyncClient`, proxies and certificate files of the environment included."""
+    """Sends through an `httpx.AsyncClient`, and through one without proxies to servers of this machine."""
 
     def __init__(self, max_body_bytes: int = MAX_BODY_BYTES) -> None:
         self._max_body_bytes = max_body_bytes
-        # The deadline is ours: httpx counts each read by itself, so that a dripping body never times out.
-        unlimited = httpx.Limits(max_connections=None, max_keepalive_connections=None)
-        self._client = httpx.AsyncClient(timeout=None, follow_redirects=False, limits=unlimited)  # noqa: S113
+        self._client = _client({})
+        self._direct_client = _client({"http://": None, "https://": None, "all://": None})
 
     async def post(self, url: str, headers: Mapping[str, str], body: bytes, timeout_s: float) -> HttpAnswer:
         """Send one request and return its answer, as the port says."""
@@ -42,7 +42,8 @@ class HttpxTransport:
             raise ProviderTroubleError(f"No answer ({type(error).__name__}).", Trouble.UNREACHABLE) from None
 
     async def _exchange(self, url: str, headers: Mapping[str, str], body: bytes) -> HttpAnswer:
-        async with self._client.stream("POST", url, headers={**headers, **_ENCODING}, content=body) as response:
+        client = self._direct_client if stays_here(url) else self._client
+        async with client.stream("POST", url, headers={**headers, **_ENCODING}, content=body) as response:
             encoding = response.headers.get("content-encoding", "identity").lower()
             return HttpAnswer(
                 response.status_code, response.headers, await self._bounded(response.aiter_raw(), encoding)
@@ -58,8 +59,24 @@ class HttpxTransport:
             decoded += part if gzip is None else gzip.decompress(part, self._max_body_bytes + 1 - len(decoded))
             if len(decoded) > self._max_body_bytes:
                 raise ProviderTroubleError(f"The answer is larger than {self._max_body_bytes} bytes.", Trouble.BAD_BODY)
+        if gzip is not None and decoded and not gzip.eof:
+            raise ProviderTroubleError("The answer is cut off.", Trouble.BAD_BODY)
         return bytes(decoded)
 
     async def aclose(self) -> None:
         """Close every connection."""
         await self._client.aclose()
+        await self._direct_client.aclose()
+
+
+def _client(mounts: Mapping[str, None]) -> httpx.AsyncClient:
+    # The deadline is ours: httpx counts each read by itself, so that a dripping body never times out.
+    unlimited = httpx.Limits(max_connections=None, max_keepalive_connections=None)
+    no_cookies = CookieJar(DefaultCookiePolicy(allowed_domains=[]))
+    return httpx.AsyncClient(
+        timeout=None,  # noqa: S113
+        follow_redirects=False,
+        limits=unlimited,
+        mounts=mounts,
+        cookies=no_cookies,
+    )

@@ -9,44 +9,49 @@ from typing import TYPE_CHECKING
 from pyreqwest.client import ClientBuilder
 from pyreqwest.exceptions import BuilderError, DecodeError, PyreqwestError, RequestTimeoutError
 
-from gateway.transport import MAX_BODY_BYTES, HttpAnswer, unwritable
+from gateway.transport import MAX_BODY_BYTES, HttpAnswer, stays_here, unwritable
 from routing.errors import ProviderTroubleError, Trouble
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from pyreqwest.http import HeaderMap
+    from pyreqwest.request import StreamRequest
+
 CONNECT_TIMEOUT_S = 10.0
 
 
 class PyreqwestTransport:
-    """Sends through a `pyreqwest` client."""
+    """Sends through a `pyreqwest` client, and through one without proxies to servers of this machine."""
 
     def __init__(self, max_body_bytes: int = MAX_BODY_BYTES) -> None:
         self._max_body_bytes = max_body_bytes
-        self._client = (
-            ClientBuilder()
-            .follow_redirects(enable=False)
-            .referer(enable=False)
-            .connect_timeout(timedelta(seconds=CONNECT_TIMEOUT_S))
-            .build()
-        )
+        self._client = _builder().build()
+        self._direct_client = _builder().no_proxy().build()
 
     async def post(self, url: str, headers: Mapping[str, str], body: bytes, timeout_s: float) -> HttpAnswer:
         """Send one request and return its answer, as the port says."""
+        request = self._request(url, headers, body)
         try:
             async with asyncio.timeout(timeout_s):
-                return await self._exchange(url, headers, body)
+                return await self._exchange(request)
         except (TimeoutError, RequestTimeoutError):
             raise ProviderTroubleError(f"No answer within {timeout_s:g} s.", Trouble.TIMEOUT) from None
-        except (ValueError, BuilderError):  # its message quotes the header
+        except BuilderError:
             raise unwritable() from None
         except DecodeError:
             raise ProviderTroubleError("The answer cannot be decoded.", Trouble.BAD_BODY) from None
         except (PyreqwestError, OSError) as error:
             raise ProviderTroubleError(f"No answer ({type(error).__name__}).", Trouble.UNREACHABLE) from None
 
-    async def _exchange(self, url: str, headers: Mapping[str, str], body: bytes) -> HttpAnswer:
-        request = self._client.post(url).headers(dict(headers)).body_bytes(body).build_streamed()
+    def _request(self, url: str, headers: Mapping[str, str], body: bytes) -> StreamRequest:
+        client = self._direct_client if stays_here(url) else self._client
+        try:
+            return client.post(url).headers(dict(headers)).body_bytes(body).build_streamed()
+        except ValueError:  # its message quotes the header
+            raise unwritable() from None
+
+    async def _exchange(self, request: StreamRequest) -> HttpAnswer:
         async with request as response:
             parts = bytearray()
             reader = response.body_reader
@@ -56,10 +61,29 @@ class PyreqwestTransport:
                     raise ProviderTroubleError(
                         f"The answer is larger than {self._max_body_bytes} bytes.", Trouble.BAD_BODY
                     )
-            return HttpAnswer(
-                response.status, {key.lower(): value for key, value in response.headers.items()}, bytes(parts)
-            )
+            return HttpAnswer(response.status, _readable(response.headers), bytes(parts))
 
     async def aclose(self) -> None:
         """Close every connection."""
         await self._client.close()
+        await self._direct_client.close()
+
+
+def _builder() -> ClientBuilder:
+    return (
+        ClientBuilder()
+        .follow_redirects(enable=False)
+        .referer(enable=False)
+        .connect_timeout(timedelta(seconds=CONNECT_TIMEOUT_S))
+    )
+
+
+def _readable(headers: HeaderMap) -> dict[str, str]:
+    """Return the headers without those beyond ASCII, which nobody here asks for and pyreqwest cannot read."""
+    readable = {}
+    for name in headers:
+        try:
+            readable[name.lower()] = headers[name]
+        except ValueError:
+            continue
+    return readable

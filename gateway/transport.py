@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
+from ipaddress import ip_address
 from typing import TYPE_CHECKING, Protocol
+from urllib.parse import urlsplit
 
 from routing.errors import CallRefusedError
 
@@ -31,8 +34,25 @@ def unwritable() -> CallRefusedError:
     return CallRefusedError(told, NEVER_SENT)
 
 
+@lru_cache(maxsize=256)
+def stays_here(url: str) -> bool:
+    """Tell whether an address is one of this machine, which no proxy of the environment could reach.
+
+    As Go's `http.ProxyFromEnvironment` has it: a proxy set for the world must not cut off a model server beside us.
+    """
+    try:
+        host = urlsplit(url).hostname or ""
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
 class Transport(Protocol):
-    """Sends requests. Every form follows no redirect, verifies certificates and keeps nothing between calls."""
+    """Sends requests.
+
+    Every form follows no redirect, verifies certificates, takes proxies from the environment except to this machine,
+    and keeps nothing between calls.
+    """
 
     async def post(self, url: str, headers: Mapping[str, str], body: bytes, timeout_s: float) -> HttpAnswer:
         """Send one request and return its answer, whatever its status.

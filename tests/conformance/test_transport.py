@@ -8,6 +8,7 @@ import shutil
 import ssl
 import subprocess
 import time
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,9 +16,9 @@ import pytest
 
 from gateway.httpx_transport import HttpxTransport
 from gateway.pyreqwest_transport import PyreqwestTransport
-from gateway.transport import HttpAnswer, Transport
-from routing.errors import ProviderTroubleError, Trouble
-from tests.support.raw_http import Behaviour, answer, dripping, hang, hang_up, raw_server
+from gateway.transport import NEVER_SENT, HttpAnswer, Transport
+from routing.errors import CallRefusedError, ProviderTroubleError, Trouble
+from tests.support.raw_http import Behaviour, answer, dripping, hang, raw_server, then_hang_up
 from tests.support.services import missing
 
 pytestmark = pytest.mark.parametrize("make", [PyreqwestTransport, HttpxTransport])
@@ -25,11 +26,11 @@ Make = Callable[..., Transport]
 CAP = 200_000
 
 
-def _post(make: Make, url: str, timeout_s: float = 5.0, cap: int = CAP) -> HttpAnswer:
+def _post(make: Make, url: str, timeout_s: float = 5.0, key: str = "Bearer secret") -> HttpAnswer:
     async def post() -> HttpAnswer:
-        transport = make(max_body_bytes=cap)
+        transport = make(max_body_bytes=CAP)
         try:
-            return await transport.post(url, {"authorization": "Bearer secret", "x-test": "1"}, b"{}", timeout_s)
+            return await transport.post(url, {"authorization": key, "x-test": "1"}, b"{}", timeout_s)
         finally:
             await transport.aclose()
 
@@ -71,9 +72,114 @@ def test_a_stalled_body_ends_at_the_deadline(make: Make) -> None:
     assert _trouble(make, answer(b"half", length=100), timeout_s=0.4) is Trouble.TIMEOUT
 
 
-def test_a_connection_that_is_closed_is_trouble(make: Make) -> None:
-    """No answer is not an empty answer."""
-    assert _trouble(make, hang_up) is Trouble.UNREACHABLE
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nhello\r\n0\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n" + gzip.compress(bytes(range(256)))[:100],
+        b"HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\nhello",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 99999999999999999999\r\n\r\nhello",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab",
+        b"HTTP/1.1 200 OK\r\n" + b"x-a: yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy\r\n" * 20_000,
+        b"HTTP/1.1 000 Odd\r\nContent-Length: 0\r\n\r\n",
+        b"<html>no status line</html>",
+        b"\x00\x01\x02\r\n\r\n",
+        b"",
+    ],
+)
+def test_an_answer_that_breaks_off_or_is_no_http_is_trouble(make: Make, sent: bytes) -> None:
+    """What came is never taken for the whole, and every form of nonsense is one of two troubles."""
+    assert _trouble(make, then_hang_up(sent)) in {Trouble.BAD_BODY, Trouble.UNREACHABLE}
+
+
+def test_a_body_that_ends_with_its_connection_is_whole(make: Make) -> None:
+    """Without a length, the end of the connection is the end of the body."""
+    with raw_server(then_hang_up(b"HTTP/1.1 200 OK\r\n\r\n{}")) as server:
+        assert _post(make, server.url).body == b"{}"
+
+
+def test_a_header_beyond_ascii_does_not_hide_the_others(make: Make) -> None:
+    """An odd header of a proxy is no reason to lose the answer."""
+    with raw_server(answer(b"{}", "X-Note: caf\N{LATIN SMALL LETTER E WITH ACUTE}", "Retry-After: 7")) as server:
+        got = _post(make, server.url)
+    assert (got.status, got.body, got.headers["retry-after"]) == (200, b"{}", "7")
+
+
+@pytest.mark.parametrize("url", ["ftp://127.0.0.1:1/secret", "secret", "http://"])
+def test_an_address_that_is_none_is_refused(make: Make, url: str) -> None:
+    """It can never be called, and the error does not quote it."""
+    with pytest.raises(CallRefusedError) as caught:
+        _post(make, url)
+    assert caught.value.status == NEVER_SENT
+    assert "secret" not in str(caught.value)
+
+
+def test_a_key_that_no_header_can_carry_is_refused(make: Make) -> None:
+    """It can never be sent, and the error does not quote it."""
+    with raw_server(answer(b"{}")) as server:
+        with pytest.raises(CallRefusedError) as caught:
+            _post(make, server.url, key="sec\nret")
+        assert server.requests == []
+    assert caught.value.status == NEVER_SENT
+    assert "ret" not in str(caught.value)
+
+
+def test_nothing_is_kept_between_calls(make: Make) -> None:
+    """A cookie of one answer is not sent with the next call."""
+
+    async def twice(url: str) -> None:
+        transport = make()
+        try:
+            for _ in range(2):
+                await transport.post(url, {}, b"{}", 5.0)
+        finally:
+            await transport.aclose()
+
+    with raw_server(answer(b"{}", "Set-Cookie: session=1; Path=/")) as server:
+        asyncio.run(twice(server.url))
+        assert len(server.requests) == 2
+        assert "cookie" not in server.requests[1].lower()
+
+
+def test_a_call_given_up_does_not_spoil_the_next(make: Make) -> None:
+    """Half an answer left on a connection is not read as the answer to another call."""
+    first = iter([dripping(0.02)])
+
+    async def behave(writer: asyncio.StreamWriter) -> None:
+        await next(first, answer(b"whole"))(writer)
+
+    async def twice(url: str) -> bytes:
+        transport = make()
+        try:
+            with pytest.raises(ProviderTroubleError):
+                await transport.post(url, {}, b"{}", 0.3)
+            return (await transport.post(url, {}, b"{}", 5.0)).body
+        finally:
+            await transport.aclose()
+
+    with raw_server(behave) as server:
+        assert asyncio.run(twice(server.url)) == b"whole"
+
+
+@pytest.mark.parametrize("variable", ["http_proxy", "HTTP_PROXY"])
+def test_a_proxy_of_the_environment_is_used(make: Make, variable: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Calls to the world go through it."""
+    with raw_server(answer(b'"by proxy"')) as proxy:
+        monkeypatch.setenv(variable, proxy.url.removesuffix("/v1/chat/completions"))
+        assert _post(make, "http://provider.invalid/v1").body == b'"by proxy"'
+        assert proxy.requests[0].startswith("POST http://provider.invalid/v1 ")
+
+
+def test_a_proxy_is_not_asked_for_this_machine(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A model server beside us is reached whatever the environment says about the world."""
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
+    with raw_server(answer(b"{}")) as server:
+        assert _post(make, server.url).body == b"{}"
+    with pytest.raises(ProviderTroubleError):
+        _post(make, "http://provider.invalid/v1")
 
 
 def test_a_body_over_the_cap_is_refused(make: Make) -> None:
@@ -81,12 +187,13 @@ def test_a_body_over_the_cap_is_refused(make: Make) -> None:
     assert _trouble(make, answer(b"x" * (CAP + 1))) is Trouble.BAD_BODY
 
 
-def test_a_compressed_bomb_stops_at_the_cap(make: Make) -> None:
+@pytest.mark.parametrize(("encoding", "compress"), [("gzip", gzip.compress), ("deflate", zlib.compress)])
+def test_a_compressed_bomb_stops_at_the_cap(make: Make, encoding: str, compress: Callable[[bytes, int], bytes]) -> None:
     """The cap counts decoded bytes, so that a small body cannot become a large one."""
-    bomb = gzip.compress(b"\0" * 200_000_000, 9)
+    bomb = compress(b"\0" * 200_000_000, 9)
     assert len(bomb) < CAP
     began = time.monotonic()
-    assert _trouble(make, answer(bomb, "Content-Encoding: gzip")) is Trouble.BAD_BODY
+    assert _trouble(make, answer(bomb, f"Content-Encoding: {encoding}")) is Trouble.BAD_BODY
     assert time.monotonic() - began < 3
 
 

@@ -73,7 +73,7 @@ def answer(body: bytes, *headers: str, status: str = "200 OK", length: int | Non
 
     async def behave(writer: asyncio.StreamWriter) -> None:
         head = [f"HTTP/1.1 {status}", f"Content-Length: {len(body) if length is None else length}", *headers, "", ""]
-        writer.write("\r\n".join(head).encode() + body)
+        writer.write("\r\n".join(head).encode("latin-1") + body)
 
     return behave
 
@@ -96,6 +96,11 @@ async def hang(_writer: asyncio.StreamWriter) -> None:
     await asyncio.sleep(3600)
 
 
-async def hang_up(writer: asyncio.StreamWriter) -> None:
-    """Close the connection instead of answering."""
-    writer.close()
+def then_hang_up(sent: bytes) -> Behaviour:
+    """Return a behaviour that sends these bytes, whatever they are, and closes the connection."""
+
+    async def behave(writer: asyncio.StreamWriter) -> None:
+        writer.write(sent)
+        writer.close()
+
+    return behave
