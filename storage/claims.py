@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select, tuple_, update
 from sqlmodel import col
 
+from routing.decision import Layer
 from storage.clock import now_ms
 from storage.states import ItemState, JobState, StopReason
 from storage.tables import DocumentRow, Item, Job
@@ -25,7 +26,11 @@ MAX_CLAIMS = 3
 
 @dataclass(frozen=True, slots=True)
 class ClaimedItem:
-    """An item in the hands of one worker. `metadata` is a JSON text, `cause` says why it is in this tier."""
+    """An item in the hands of one worker. `metadata` is a JSON text; `layer` and `cause` say why it is in this tier.
+
+    `decided` tells that the router has chosen its first tier, `carried` is what an earlier turn hands on (a JSON text).
+    `queued_ms` is how long it waited for this claim since it was due.
+    """
 
     job_id: int
     position: int
@@ -38,6 +43,10 @@ class ClaimedItem:
     pages: int | None
     attempts: int
     cost_nano_usd: int
+    layer: str = Layer.DEFAULT
+    decided: bool = False
+    carried: str | None = None
+    queued_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +127,15 @@ def _take(
             .where(col(Item.job_id) == job_id, col(Item.position).in_(free))
             .values(claims=col(Item.claims) + 1, lease_token=lease_token, lease_until_ms=now_ms() + lease_ms)
             .returning(
-                col(Item.position), col(Item.cause), col(Item.custom_id), col(Item.attempts), col(Item.cost_nano_usd)
+                col(Item.position),
+                col(Item.layer),
+                col(Item.cause),
+                col(Item.decided),
+                col(Item.carried),
+                col(Item.custom_id),
+                col(Item.attempts),
+                col(Item.cost_nano_usd),
+                (now_ms() - col(Item.available_ms)).label("queued_ms"),
             )
         ).mappings()
     }
@@ -150,6 +167,10 @@ def _claimed(job_id: int, tier: str, lease_token: str, item: RowMapping, documen
         pages=document["pages"],
         attempts=item["attempts"],
         cost_nano_usd=item["cost_nano_usd"],
+        layer=item["layer"],
+        decided=item["decided"],
+        carried=item["carried"],
+        queued_ms=item["queued_ms"],
     )
 
 

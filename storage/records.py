@@ -1,25 +1,14 @@
-"""Recording what came of claimed items: attempts, new states, counts and money, many items in one transaction."""
+"""What came of a claimed item, as it is written down: calls, decisions, and what comes next."""
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
-from sqlalchemy import bindparam, case, func, insert, select, tuple_, update
-from sqlmodel import col
-
-from storage.clock import now_ms
-from storage.states import AttemptOutcome, FailReason, ItemState, JobState
-from storage.tables import Attempt, FailureTally, Item, Job, TierTally
-
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
     from uuid import UUID
 
-    from sqlalchemy import Connection
-
-    from storage.database import Database
+    from storage.states import AttemptOutcome, FailReason
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +40,40 @@ class AttemptRecord:
     spans: str = "{}"
     confidence: float | None = None
     repaired: bool = False
+    queued_ms: int = 0
+    asked: str = "whole"
+    canary: bool = False
+    holdout: bool = False
+    cached: bool = False
+    saved_nano_usd: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionRecord:
+    """One decision of the router, as it is written down. `signals` is a JSON text."""
+
+    uid: UUID
+    decided_ms: int
+    tier: str
+    model: str
+    layer: str
+    cause: str
+    rule: str = ""
+    probability: float | None = None
+    threshold: float | None = None
+    threshold_source: str | None = None
+    version: str = ""
+    canary: bool = False
+    holdout: bool = False
+    signals: str = "{}"
 
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The item is done. `output` is its JSON text."""
+    """The item is done. `output` is its JSON text; `review` are failures a person should look at, None for none."""
 
     output: str
+    review: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +86,36 @@ class Failed:
 
 
 @dataclass(frozen=True, slots=True)
+class Routed:
+    """The router sends the item to another tier's queue before any call of its own."""
+
+    tier: str
+    layer: str
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
 class Escalated:
-    """The item goes to another tier's queue. `cause` says why."""
+    """The item goes to another tier's queue. `cause` says why, `carried` (a JSON text) what it takes along."""
 
     tier: str
     cause: str
+    carried: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HeldOut:
+    """The item is accepted, and also runs on `tier` to be measured; its output stays what it is."""
+
+    tier: str
+    output: str
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """An item that was held out has run on the last tier as well: it is done, with the output `tier` gave it."""
+
+    tier: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,21 +123,59 @@ class Released:
     """The item goes back to its own queue and is due again after `delay_ms`: nobody has judged it.
 
     `clean` tells that handling it was tried to the end (the provider had no answer), so that its claims start anew.
+    `carried` replaces what the item takes along, where it is given.
     """
 
     delay_ms: int
     clean: bool
+    carried: str | None = None
 
 
-Next: TypeAlias = Accepted | Failed | Escalated | Released
+Next: TypeAlias = Accepted | Failed | Routed | Escalated | HeldOut | Measured | Released
+
+
+@dataclass(frozen=True, slots=True)
+class CanaryOutcome:
+    """What one call of a canary, or of the tier's own model beside it, did. `arm` is `canary` or `control`."""
+
+    task_name: str
+    revision: int
+    arm: str
+    passed: bool
+    cost_nano_usd: int
+
+
+@dataclass(frozen=True, slots=True)
+class Fix:
+    """Whether what failed in `tier` passed once `next_model` was asked. Neither check nor field: the whole item."""
+
+    task_name: str
+    tier: str
+    next_model: str
+    check: str
+    field: str
+    fixed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class KeptAnswer:
+    """An answer for the cache, under the digest of what determined it. `usage` is a JSON text."""
+
+    key: str
+    task_name: str
+    model: str
+    answer: str
+    usage: str
+    cost_nano_usd: int
 
 
 @dataclass(frozen=True, slots=True)
 class ItemRecord:
     """What came of one claim of one item.
 
-    `failed_checks` are (check, field) pairs for the tally. `baseline_nano_usd` is what the item would have cost on the
-    last tier alone; it counts once the item ends.
+    `decided` tells that the router has chosen the item's first tier; `layer` and `cause` say why it is where it is,
+    None where that has not changed. `failed_checks` are (check, field) pairs for the tally. `baseline_nano_usd` is what
+    the item would have cost on the last tier alone; it counts once the item ends.
     """
 
     job_id: int
@@ -108,6 +187,13 @@ class ItemRecord:
     latency_ms: int = 0
     baseline_nano_usd: int = 0
     failed_checks: tuple[tuple[str, str], ...] = ()
+    decisions: tuple[DecisionRecord, ...] = ()
+    decided: bool = True
+    layer: str | None = None
+    cause: str | None = None
+    canary_outcomes: tuple[CanaryOutcome, ...] = ()
+    fixes: tuple[Fix, ...] = ()
+    kept_answers: tuple[KeptAnswer, ...] = ()
 
     @property
     def key(self) -> tuple[int, int]:
@@ -118,219 +204,3 @@ class ItemRecord:
     def cost_nano_usd(self) -> int:
         """What this claim cost."""
         return sum(attempt.cost_nano_usd for attempt in self.attempts)
-
-
-def write(database: Database, records: Sequence[ItemRecord]) -> frozenset[tuple[int, int]]:
-    """Write these records, all or none, and return the keys of the items whose state they changed.
-
-    Every attempt is kept and paid for. An item's state changes only where the lease it was claimed under is still its
-    own; the record of a claim that was lost meanwhile adds to the bill and to nothing else. Writing the same records a
-    second time changes nothing, so that a commit of unknown outcome can simply be repeated.
-    """
-    with database.write() as connection:
-        # Locks are taken in the same sequence by everything that changes counts: items, tallies, jobs, each in order.
-        fresh = _unwritten(connection, records)
-        if not fresh:
-            return frozenset()
-        attempts = [_attempt_row(record, attempt) for record in fresh for attempt in record.attempts]
-        if attempts:
-            connection.execute(insert(Attempt), attempts)
-        held = _held(connection, fresh)
-        _change_items(connection, [record for record in fresh if record.key in held])
-        _change_tallies(database, connection, fresh, held)
-        _change_jobs(connection, fresh, held)
-    return frozenset(held)
-
-
-def _unwritten(connection: Connection, records: Sequence[ItemRecord]) -> list[ItemRecord]:
-    uids = [attempt.uid for record in records for attempt in record.attempts]
-    written = set(connection.scalars(select(col(Attempt.uid)).where(col(Attempt.uid).in_(uids)))) if uids else set()
-    return [record for record in records if not any(attempt.uid in written for attempt in record.attempts)]
-
-
-def _attempt_row(record: ItemRecord, attempt: AttemptRecord) -> dict[str, object]:
-    row = {name: getattr(attempt, name) for name in AttemptRecord.__dataclass_fields__}
-    return row | {"job_id": record.job_id, "position": record.position}
-
-
-def _held(connection: Connection, records: Sequence[ItemRecord]) -> dict[tuple[int, int], int]:
-    """Return what is reserved for each item whose lease is still the one it was claimed under."""
-    tokens = {record.key: record.lease_token for record in records}
-    rows = connection.execute(
-        select(col(Item.job_id), col(Item.position), col(Item.lease_token), col(Item.reserved_nano_usd))
-        .where(tuple_(col(Item.job_id), col(Item.position)).in_(sorted(tokens)))
-        .order_by(col(Item.job_id), col(Item.position))
-        .with_for_update()
-    )
-    return {(job, position): reserved for job, position, token, reserved in rows if token == tokens[job, position]}
-
-
-_FINISH = (
-    update(Item)
-    .where(col(Item.job_id) == bindparam("b_job_id"), col(Item.position) == bindparam("b_position"))
-    .values(
-        state=bindparam("b_state"),
-        fail_reason=bindparam("b_fail_reason"),
-        tier=bindparam("b_tier"),
-        cause=func.coalesce(bindparam("b_cause"), col(Item.cause)),
-        claims=case((bindparam("b_clean"), 0), else_=col(Item.claims) - 1),
-        lease_token=None,
-        lease_until_ms=None,
-        available_ms=now_ms() + bindparam("b_delay_ms"),
-        reserved_nano_usd=0,
-        attempts=col(Item.attempts) + bindparam("b_attempts"),
-        cost_nano_usd=col(Item.cost_nano_usd) + bindparam("b_cost"),
-        baseline_nano_usd=bindparam("b_baseline"),
-        latency_ms=col(Item.latency_ms) + bindparam("b_latency_ms"),
-        output=bindparam("b_output"),
-        failures=bindparam("b_failures"),
-        finished_ms=case((bindparam("b_finished"), now_ms()), else_=None),
-    )
-)
-
-
-def _change_items(connection: Connection, records: Sequence[ItemRecord]) -> None:
-    if records:
-        connection.execute(_FINISH, [_item_values(record) for record in records])
-
-
-def _item_values(record: ItemRecord) -> dict[str, object]:
-    state, tier, cause = ItemState.QUEUED, record.tier, None
-    reason, output, failures = None, None, None
-    delay_ms, clean = 0, True
-    match record.next:
-        case Accepted():
-            state, output = ItemState.DONE, record.next.output
-        case Failed():
-            state, reason = ItemState.FAILED, record.next.reason
-            output, failures = record.next.output, record.next.failures
-        case Escalated():
-            tier, cause = record.next.tier, record.next.cause
-        case Released():
-            delay_ms, clean = record.next.delay_ms, record.next.clean
-    return {
-        "b_job_id": record.job_id,
-        "b_position": record.position,
-        "b_state": state,
-        "b_fail_reason": reason,
-        "b_tier": tier,
-        "b_cause": cause,
-        "b_clean": clean,
-        "b_delay_ms": delay_ms,
-        "b_attempts": len(record.attempts),
-        "b_cost": record.cost_nano_usd,
-        "b_baseline": record.baseline_nano_usd,
-        "b_latency_ms": record.latency_ms,
-        "b_output": output,
-        "b_failures": failures,
-        "b_finished": state is not ItemState.QUEUED,
-    }
-
-
-def _change_tallies(
-    database: Database, connection: Connection, records: Iterable[ItemRecord], held: Mapping[tuple[int, int], int]
-) -> None:
-    tiers: defaultdict[tuple[int, str], Counter[str]] = defaultdict(Counter)
-    failures: Counter[tuple[int, str, str, str]] = Counter()
-    for record in records:
-        _count_attempts(tiers, record)
-        if record.key in held:
-            _count_move(tiers, record)
-            failures.update((record.job_id, record.tier, check, name) for check, name in record.failed_checks)
-    connection.execute(_ADD_TO_TIER, [_tier_values(key, tiers[key]) for key in sorted(tiers)])
-    if failures:
-        statement = database.insert(FailureTally)
-        connection.execute(
-            statement.on_conflict_do_update(
-                index_elements=["job_id", "tier", "check", "field"],
-                set_={"count": col(FailureTally.count) + statement.excluded.count},
-            ),
-            [
-                {"job_id": job_id, "tier": tier, "check": check, "field": name, "count": count}
-                for (job_id, tier, check, name), count in sorted(failures.items())
-            ],
-        )
-
-
-_TIER_COLUMNS = (
-    "queued",
-    "attempts",
-    "accepted",
-    "escalated",
-    "failed",
-    "troubles",
-    "input_tokens",
-    "output_tokens",
-    "estimated_tokens",
-    "cost_nano_usd",
-)
-_ADD_TO_TIER = (
-    update(TierTally)
-    .where(col(TierTally.job_id) == bindparam("b_job_id"), col(TierTally.tier) == bindparam("b_tier"))
-    .values({name: col(getattr(TierTally, name)) + bindparam(f"b_{name}") for name in _TIER_COLUMNS})
-)
-
-
-def _tier_values(key: tuple[int, str], change: Counter[str]) -> dict[str, object]:
-    return {"b_job_id": key[0], "b_tier": key[1]} | {f"b_{name}": change[name] for name in _TIER_COLUMNS}
-
-
-def _count_attempts(tiers: defaultdict[tuple[int, str], Counter[str]], record: ItemRecord) -> None:
-    change = tiers[record.job_id, record.tier]
-    for attempt in record.attempts:
-        change["attempts"] += 1
-        change["troubles"] += attempt.outcome is AttemptOutcome.PROVIDER_TROUBLE
-        change["input_tokens"] += attempt.input_tokens
-        change["output_tokens"] += attempt.output_tokens
-        change["cost_nano_usd"] += attempt.cost_nano_usd
-        if attempt.tokens_estimated:
-            change["estimated_tokens"] += attempt.input_tokens + attempt.output_tokens
-
-
-def _count_move(tiers: defaultdict[tuple[int, str], Counter[str]], record: ItemRecord) -> None:
-    here = tiers[record.job_id, record.tier]
-    match record.next:
-        case Accepted():
-            here.update(accepted=1, queued=-1)
-        case Failed():
-            here.update(failed=1, queued=-1)
-        case Escalated():
-            here.update(escalated=1, queued=-1)
-            tiers[record.job_id, record.next.tier]["queued"] += 1
-        case Released():
-            pass
-
-
-def _change_jobs(connection: Connection, records: Iterable[ItemRecord], held: Mapping[tuple[int, int], int]) -> None:
-    jobs: defaultdict[int, Counter[str]] = defaultdict(Counter)
-    for record in records:
-        change = jobs[record.job_id]
-        change["cost"] += record.cost_nano_usd
-        if record.key in held:
-            change["reserved"] += held[record.key]
-            change["done"] += isinstance(record.next, Accepted)
-            change["failed"] += isinstance(record.next, Failed)
-            change["baseline"] += record.baseline_nano_usd if isinstance(record.next, Accepted | Failed) else 0
-    names = ("cost", "reserved", "done", "failed", "baseline")
-    connection.execute(
-        _ADD_TO_JOB,
-        [{"b_job_id": job_id} | {f"b_{name}": jobs[job_id][name] for name in names} for job_id in sorted(jobs)],
-    )
-
-
-_ends = col(Job.items_done) + bindparam("b_done") + col(Job.items_failed) + bindparam("b_failed") == col(
-    Job.items_total
-)
-_ADD_TO_JOB = (
-    update(Job)
-    .where(col(Job.id) == bindparam("b_job_id"))
-    .values(
-        cost_nano_usd=col(Job.cost_nano_usd) + bindparam("b_cost"),
-        baseline_nano_usd=col(Job.baseline_nano_usd) + bindparam("b_baseline"),
-        reserved_nano_usd=col(Job.reserved_nano_usd) - bindparam("b_reserved"),
-        items_done=col(Job.items_done) + bindparam("b_done"),
-        items_failed=col(Job.items_failed) + bindparam("b_failed"),
-        state=case((_ends, JobState.DONE), else_=col(Job.state)),
-        finished_ms=case((_ends, now_ms()), else_=col(Job.finished_ms)),
-    )
-)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 from itertools import groupby
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from sqlalchemy import select, tuple_, update
 from sqlmodel import col
 
+from routing.decision import Layer
 from storage.claims import MAX_CLAIMS
 from storage.clock import now_ms
 from storage.states import FailReason, ItemState, JobState
@@ -18,11 +19,21 @@ from storage.tables import Item, Job, TierTally
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sqlalchemy import Connection, Row
+    from sqlalchemy import Connection
 
     from storage.database import Database
 
 _BATCH = 1000
+
+
+class _Expired(Protocol):
+    """An item whose lease ran out, as it is read from the ledger."""
+
+    job_id: int
+    position: int
+    layer: str
+    claims: int
+    reserved_nano_usd: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +47,19 @@ class Released:
 def release_expired(database: Database) -> Released:
     """Take items back from workers that let their leases run out.
 
-    An item claimed `MAX_CLAIMS` times without a record fails: handling it kills or hangs the worker.
+    An item claimed `MAX_CLAIMS` times without a record fails: handling it kills or hangs the worker. One that was only
+    to be measured keeps the output it was accepted with.
     """
     with database.write() as connection:
         expired = connection.execute(
-            select(col(Item.job_id), col(Item.position), col(Item.tier), col(Item.claims), col(Item.reserved_nano_usd))
+            select(
+                col(Item.job_id),
+                col(Item.position),
+                col(Item.tier),
+                col(Item.layer),
+                col(Item.claims),
+                col(Item.reserved_nano_usd),
+            )
             .where(col(Item.lease_token).is_not(None), col(Item.lease_until_ms) < now_ms())
             .order_by(col(Item.job_id), col(Item.position))
             .limit(_BATCH)
@@ -48,16 +67,19 @@ def release_expired(database: Database) -> Released:
         ).all()
         if not expired:
             return Released(0, 0)
-        poisoned = [row for row in expired if row.claims >= MAX_CLAIMS]
         healthy = [row for row in expired if row.claims < MAX_CLAIMS]
+        over = [row for row in expired if row.claims >= MAX_CLAIMS]
+        poisoned = [row for row in over if row.layer != Layer.HOLDOUT]
         _give_back(connection, [(row.job_id, row.position) for row in healthy])
-        _quarantine(connection, [(row.job_id, row.position) for row in poisoned])
-        tiers = Counter((row.job_id, row.tier) for row in poisoned)
-        for (job_id, tier), count in sorted(tiers.items()):
+        _end(connection, [row for row in over if row.layer == Layer.HOLDOUT], ItemState.DONE, None)
+        _end(connection, poisoned, ItemState.FAILED, FailReason.QUARANTINED)
+        ended = Counter((row.job_id, row.tier) for row in over)
+        failed = Counter((row.job_id, row.tier) for row in poisoned)
+        for (job_id, tier), count in sorted(ended.items()):
             connection.execute(
                 update(TierTally)
                 .where(col(TierTally.job_id) == job_id, col(TierTally.tier) == tier)
-                .values(queued=col(TierTally.queued) - count, failed=col(TierTally.failed) + count)
+                .values(queued=col(TierTally.queued) - count, failed=col(TierTally.failed) + failed[job_id, tier])
             )
         for job_id, rows in groupby(expired, key=lambda row: row.job_id):
             _settle_job(connection, job_id, list(rows))
@@ -73,14 +95,14 @@ def _give_back(connection: Connection, keys: list[tuple[int, int]]) -> None:
         )
 
 
-def _quarantine(connection: Connection, keys: list[tuple[int, int]]) -> None:
-    if keys:
+def _end(connection: Connection, rows: Sequence[_Expired], state: ItemState, reason: FailReason | None) -> None:
+    if rows:
         connection.execute(
             update(Item)
-            .where(tuple_(col(Item.job_id), col(Item.position)).in_(keys))
+            .where(tuple_(col(Item.job_id), col(Item.position)).in_([(row.job_id, row.position) for row in rows]))
             .values(
-                state=ItemState.FAILED,
-                fail_reason=FailReason.QUARANTINED,
+                state=state,
+                fail_reason=reason,
                 lease_token=None,
                 lease_until_ms=None,
                 reserved_nano_usd=0,
@@ -89,15 +111,18 @@ def _quarantine(connection: Connection, keys: list[tuple[int, int]]) -> None:
         )
 
 
-def _settle_job(connection: Connection, job_id: int, rows: Sequence[Row[int, int, str, int, int]]) -> None:
-    reserved = sum(row.reserved_nano_usd for row in rows)
-    failed = sum(row.claims >= MAX_CLAIMS for row in rows)
-    if not (reserved or failed):
+def _settle_job(connection: Connection, job_id: int, rows: Sequence[_Expired]) -> None:
+    over = [row for row in rows if row.claims >= MAX_CLAIMS]
+    measured = sum(row.layer == Layer.HOLDOUT for row in over)
+    change = {
+        "reserved_nano_usd": -sum(row.reserved_nano_usd for row in rows),
+        "items_failed": len(over) - measured,
+        "items_done": measured,
+    }
+    if not any(change.values()):
         return
     connection.execute(
-        update(Job)
-        .where(col(Job.id) == job_id)
-        .values(reserved_nano_usd=col(Job.reserved_nano_usd) - reserved, items_failed=col(Job.items_failed) + failed)
+        update(Job).where(col(Job.id) == job_id).values({name: getattr(Job, name) + by for name, by in change.items()})
     )
     connection.execute(
         update(Job)

@@ -10,7 +10,7 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from routing.errors import ServiceUnreachableError
-from storage import records
+from storage import recording
 from storage.records import Escalated
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ class Recorder:
         waits = iter(_RETRY_S)
         while True:
             try:
-                changed = records.write(self._database, [finished.record for finished in group])
+                changed = recording.write(self._database, [finished.record for finished in group])
             except ServiceUnreachableError as error:
                 wait_s = next(waits, _RETRY_S[-1])
                 log.warning("%d records wait for the ledger: %s", len(group), error)

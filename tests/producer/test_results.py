@@ -50,12 +50,12 @@ def test_every_row_comes_once_over_many_pages(sqlite_ledger: Database) -> None:
 
 
 def _end_all(database: Database, job_id: int, count: int) -> None:
-    from storage import records
+    from storage import recording
     from storage.records import Accepted, ItemRecord
     from tests.support.ledgers import claim
 
     claim(database, job_id, range(1, count + 1), token="all")
-    records.write(
+    recording.write(
         database,
         [ItemRecord(job_id, position, "cheap", "all", Accepted("{}"), ()) for position in range(4, count + 1)],
     )

@@ -6,7 +6,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 from routing.money import NanoUsd
-from storage import claims, jobs, records, sweeping
+from storage import claims, jobs, recording, sweeping
 from storage.database import Database
 from storage.records import Accepted, ItemRecord, Released
 from storage.states import JobState, StopReason
@@ -51,7 +51,7 @@ def test_a_released_item_rests(ledger: Database) -> None:
     """An item whose provider had trouble is not due before its delay is over."""
     job = running_job(ledger, 2)
     claim(ledger, job.id, [1, 2])
-    records.write(
+    recording.write(
         ledger,
         [
             ItemRecord(job.id, 1, "cheap", "token", Released(60_000, clean=True), (attempt(),)),
@@ -89,7 +89,7 @@ def test_a_budget_is_reserved_before_calls_and_settled_after(ledger: Database) -
     assert [item.position for item in first.items] == [1, 2]
     assert claim(ledger, job.id, [3], bound=40) is None
     assert jobs.find(ledger, job.name).state == JobState.RUNNING
-    records.write(ledger, [ItemRecord(job.id, 1, "cheap", "token", Accepted("{}"), (attempt(cost=10),))])
+    recording.write(ledger, [ItemRecord(job.id, 1, "cheap", "token", Accepted("{}"), (attempt(cost=10),))])
     settled = jobs.find(ledger, job.name)
     assert (settled.cost_nano_usd, settled.reserved_nano_usd) == (10, 40)
     assert claim(ledger, job.id, [3], bound=40) is not None
@@ -99,7 +99,7 @@ def test_a_job_that_cannot_pay_for_another_call_stops(ledger: Database) -> None:
     """Once nothing is in flight and the budget covers no call, the job says why it ends."""
     job = running_job(ledger, 2, budget=50)
     claim(ledger, job.id, [1], bound=40)
-    records.write(ledger, [ItemRecord(job.id, 1, "cheap", "token", Accepted("{}"), (attempt(cost=40),))])
+    recording.write(ledger, [ItemRecord(job.id, 1, "cheap", "token", Accepted("{}"), (attempt(cost=40),))])
     assert claim(ledger, job.id, [2], bound=40) is None
     stopped = jobs.find(ledger, job.name)
     assert (stopped.state, stopped.stop_reason) == (JobState.STOPPED, StopReason.BUDGET)

@@ -12,10 +12,11 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, precondition, rule
 
-from storage import jobs, migrate, progress, records, results, sweeping
+from routing.decision import Layer
+from storage import jobs, migrate, progress, recording, results, sweeping
 from storage.claims import ClaimedItem
 from storage.database import Database
-from storage.records import Accepted, Escalated, Failed, ItemRecord, Next, Released
+from storage.records import Accepted, Escalated, Failed, HeldOut, ItemRecord, Measured, Next, Released, Routed
 from storage.states import FailReason, ItemState, JobState
 from tests.support.ledgers import TIERS, attempt, claim, running_job
 
@@ -24,11 +25,18 @@ BUDGET = 10_000
 BOUND = 100
 
 steps: st.SearchStrategy[Next] = st.one_of(
-    st.builds(Accepted, st.just("{}")),
+    st.builds(Accepted, st.just("{}"), st.none() | st.just("[]")),
     st.builds(Failed, st.just(FailReason.VERDICT), st.none(), st.just("[]")),
     st.builds(Escalated, st.just("expensive"), st.just("verdict_failed")),
+    st.builds(Routed, st.just("expensive"), st.just("rule"), st.just("rule_matched")),
+    st.builds(HeldOut, st.just("expensive"), st.just("{}")),
     st.builds(Released, st.just(0), st.booleans()),
 )
+
+
+def _measured(step: Next) -> Next:
+    """Return what can follow on the measuring call of a held-out item."""
+    return step if isinstance(step, Released) else Measured("cheap")
 
 
 @cache
@@ -93,7 +101,7 @@ class ItemLife(RuleBasedStateMachine):
                 item.position,
                 item.tier,
                 item.lease_token,
-                step,
+                _measured(step) if item.layer == Layer.HOLDOUT else step,
                 (attempt(cost=cost, tier=item.tier),),
             )
             for item in items
@@ -107,12 +115,12 @@ class ItemLife(RuleBasedStateMachine):
         self._write(group)
 
     def _write(self, group: list[ItemRecord]) -> None:
-        changed = records.write(self.ledger, group)
+        changed = recording.write(self.ledger, group)
         for record in group:
             self.paid |= {call.uid: call.cost_nano_usd for call in record.attempts}
-            if record.key in changed and isinstance(record.next, Accepted | Failed):
+            if record.key in changed and isinstance(record.next, Accepted | Failed | Measured):
                 assert record.position not in self.ended, "an item ended twice"
-                self.ended[record.position] = ItemState.DONE if isinstance(record.next, Accepted) else ItemState.FAILED
+                self.ended[record.position] = ItemState.FAILED if isinstance(record.next, Failed) else ItemState.DONE
 
     @rule()
     def sweep(self) -> None:
@@ -121,6 +129,9 @@ class ItemLife(RuleBasedStateMachine):
         for item in results.items(self.ledger, self.job.id, ItemState.FAILED):
             if item.fail_reason == FailReason.QUARANTINED:
                 self.ended[item.position] = ItemState.FAILED
+        for item in results.items(self.ledger, self.job.id, ItemState.DONE):  # held out, then given up on
+            self.ended[item.position] = ItemState.DONE
+            assert item.output is not None
 
     @rule(halt=st.sampled_from([jobs.pause, jobs.cancel, jobs.resume]))
     def steer(self, halt: object) -> None:

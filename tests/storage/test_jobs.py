@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from routing.errors import JobConflictError, NotFoundError, UsageError
-from storage import jobs, progress, records
+from storage import jobs, progress, recording
 from storage.database import Database
 from storage.records import Failed, ItemRecord
 from storage.states import FailReason, JobState
@@ -125,7 +125,7 @@ def test_failed_items_are_queued_again_where_they_failed(ledger: Database) -> No
         ItemRecord(job.id, position, "cheap", "token", Failed(FailReason.VERDICT, None, "[]"), (attempt(cost=5),))
         for position in (1, 2)
     ]
-    records.write(ledger, failed)
+    recording.write(ledger, failed)
     assert jobs.find(ledger, job.name).state == JobState.DONE
     assert jobs.requeue_failed(ledger, job.id) == 2
     again = progress.read(ledger, job.name)

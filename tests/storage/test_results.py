@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from routing.errors import NotFoundError
-from storage import progress, records, results
+from storage import progress, recording, results
 from storage.database import Database
 from storage.records import Accepted, ItemRecord
 from storage.states import AttemptOutcome, ItemState
@@ -25,7 +25,7 @@ def test_items_can_be_asked_for_by_state(ledger: Database) -> None:
     """Only what stands as asked is given."""
     job = running_job(ledger, 3)
     claim(ledger, job.id, [2])
-    records.write(ledger, [ItemRecord(job.id, 2, "cheap", "token", Accepted("{}"), (attempt(),), 5)])
+    recording.write(ledger, [ItemRecord(job.id, 2, "cheap", "token", Accepted("{}"), (attempt(),), 5)])
     assert [item.position for item in results.items(ledger, job.id, ItemState.DONE)] == [2]
     assert progress.latency_ms(ledger, job.id, 0.5) == 5
     assert progress.latency_ms(ledger, running_job(ledger, 1).id, 0.5) is None
@@ -42,6 +42,6 @@ def test_the_judgements_of_attempts_are_read_by_position(ledger: Database) -> No
     job = running_job(ledger, 1)
     claim(ledger, job.id, [1])
     calls = (attempt(outcome=AttemptOutcome.REJECTED), attempt(), attempt(outcome=AttemptOutcome.OPINION))
-    records.write(ledger, [ItemRecord(job.id, 1, "cheap", "token", Accepted("{}"), calls)])
+    recording.write(ledger, [ItemRecord(job.id, 1, "cheap", "token", Accepted("{}"), calls)])
     judged = results.judgements(ledger, job.id, [1])[1]
     assert sorted(judgement.accepted for judgement in judged) == [False, True]

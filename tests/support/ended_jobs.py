@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import orjson
 
 from routing.task import FrozenTask, JsonSchema, TierSpec
-from storage import jobs, records
+from storage import jobs, recording
 from storage.records import Accepted, AttemptRecord, Escalated, Failed, ItemRecord
 from storage.states import AttemptOutcome, FailReason
 from tests.support.ledgers import TIERS, claim
@@ -131,7 +131,7 @@ class LedgerJob:
             baseline_nano_usd=EXPENSIVE_COST,
             failed_checks=tuple(failures),
         )
-        records.write(self._database, [record])
+        recording.write(self._database, [record])
 
 
 def documents(*custom_ids: str, expected: Mapping[str, JsonValue] | None = None) -> list[jobs.NewItem]:

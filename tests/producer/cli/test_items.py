@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from storage import records
+from storage import recording
 from storage.records import AttemptRecord, ItemRecord, Released
 from storage.states import AttemptOutcome
 from tests.support.ended_jobs import LedgerJob, documents
@@ -80,7 +80,7 @@ def test_a_call_without_an_answer_is_part_of_the_story(
         trouble="rate_limited",
         started_ms=1,
     )
-    records.write(home_ledger, [ItemRecord(1, 4, "cheap", "t", Released(0, clean=True), (trouble,))])
+    recording.write(home_ledger, [ItemRecord(1, 4, "cheap", "t", Released(0, clean=True), (trouble,))])
     assert "no answer, the item waits and is called again: rate_limited" in cheapfirst("show", "d").out
 
 

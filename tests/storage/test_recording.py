@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from storage import jobs, progress, records, results, sweeping
+from storage import jobs, progress, recording, results, sweeping
 from storage.database import Database
 from storage.records import Accepted, Escalated, Failed, ItemRecord, Released
 from storage.states import AttemptOutcome, FailReason, ItemState, JobState
@@ -19,7 +19,7 @@ def test_an_accepted_item_is_done_with_its_output(ledger: Database) -> None:
     """The item, its attempt, the tallies and the bill change together."""
     job = running_job(ledger, 2)
     claim(ledger, job.id, [1])
-    assert records.write(ledger, [_accepted(job.id, 1)]) == {(job.id, 1)}
+    assert recording.write(ledger, [_accepted(job.id, 1)]) == {(job.id, 1)}
     trail = results.trail(ledger, job.id, "item-1")
     assert (trail.item.state, trail.item.output, trail.item.latency_ms) == (ItemState.DONE, '{"total":1}', 12)
     assert [call.cost_nano_usd for call in trail.attempts] == [7]
@@ -33,9 +33,9 @@ def test_writing_twice_changes_nothing(ledger: Database) -> None:
     job = running_job(ledger, 2)
     claim(ledger, job.id, [1])
     record = _accepted(job.id, 1)
-    records.write(ledger, [record])
+    recording.write(ledger, [record])
     before = progress.read(ledger, job.name).tiers
-    assert records.write(ledger, [record]) == frozenset()
+    assert recording.write(ledger, [record]) == frozenset()
     assert progress.read(ledger, job.name).tiers == before
     assert jobs.find(ledger, job.name).cost_nano_usd == 7
 
@@ -46,9 +46,9 @@ def test_a_lost_lease_adds_to_the_bill_and_to_nothing_else(ledger: Database) -> 
     claim(ledger, job.id, [1], token="slow", lease_ms=-1)
     sweeping.release_expired(ledger)
     claim(ledger, job.id, [1], token="token")
-    assert records.write(ledger, [_accepted(job.id, 1, token="slow", cost=3)]) == frozenset()
+    assert recording.write(ledger, [_accepted(job.id, 1, token="slow", cost=3)]) == frozenset()
     assert jobs.find(ledger, job.name).items_done == 0
-    records.write(ledger, [_accepted(job.id, 1)])
+    recording.write(ledger, [_accepted(job.id, 1)])
     stands = jobs.find(ledger, job.name)
     assert (stands.items_done, stands.cost_nano_usd, stands.state) == (1, 10, JobState.DONE)
 
@@ -59,7 +59,7 @@ def test_an_escalated_item_waits_in_the_next_tier_with_its_cause(ledger: Databas
     claim(ledger, job.id, [1])
     call = attempt(outcome=AttemptOutcome.REJECTED)
     failed = (("schema", "total"), ("rules", ""))
-    records.write(
+    recording.write(
         ledger,
         [ItemRecord(job.id, 1, "cheap", "token", Escalated("expensive", "verdict_failed"), (call,), 0, 0, failed)],
     )
@@ -79,7 +79,7 @@ def test_a_failed_item_keeps_its_best_output_and_reasons(ledger: Database) -> No
     job = running_job(ledger, 1)
     claim(ledger, job.id, [1])
     failed = Failed(FailReason.VERDICT, '{"total":2}', '[{"check":"rules"}]')
-    records.write(ledger, [ItemRecord(job.id, 1, "cheap", "token", failed, (attempt(),))])
+    recording.write(ledger, [ItemRecord(job.id, 1, "cheap", "token", failed, (attempt(),))])
     item = results.trail(ledger, job.id, "1").item
     assert (item.state, item.fail_reason, item.output) == (ItemState.FAILED, FailReason.VERDICT, '{"total":2}')
     assert jobs.find(ledger, job.name).state == JobState.DONE
@@ -91,7 +91,7 @@ def test_provider_trouble_burns_no_tries(ledger: Database) -> None:
     for number in range(5):
         assert claim(ledger, job.id, [1], token=f"try-{number}") is not None
         trouble = attempt(outcome=AttemptOutcome.PROVIDER_TROUBLE)
-        records.write(ledger, [ItemRecord(job.id, 1, "cheap", f"try-{number}", Released(0, clean=True), (trouble,))])
+        recording.write(ledger, [ItemRecord(job.id, 1, "cheap", f"try-{number}", Released(0, clean=True), (trouble,))])
     assert progress.read(ledger, job.name).tiers[0].troubles == 5
 
 
@@ -100,5 +100,5 @@ def test_a_group_of_several_jobs_is_counted_job_by_job(ledger: Database) -> None
     first, second = running_job(ledger, 2), running_job(ledger, 1)
     claim(ledger, first.id, [1, 2])
     claim(ledger, second.id, [1])
-    records.write(ledger, [_accepted(first.id, 1), _accepted(second.id, 1), _accepted(first.id, 2)])
+    recording.write(ledger, [_accepted(first.id, 1), _accepted(second.id, 1), _accepted(first.id, 2)])
     assert [jobs.find(ledger, job.name).items_done for job in (first, second)] == [2, 1]
