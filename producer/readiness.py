@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 def models_of(task: FrozenTask) -> list[str]:
     """Return the models a task names, each once."""
     agreement = [task.checks.agreement.model] if task.checks.agreement else []
-    return list(dict.fromkeys([*(tier.model for tier in task.tiers), *agreement]))
+    canary = [task.rollout.canary.model] if task.rollout.canary else []
+    return list(dict.fromkeys([*(tier.model for tier in task.tiers), *agreement, *canary]))
 
 
 def require_models(deployment: DeploymentSpec, task: FrozenTask) -> None:

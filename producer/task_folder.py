@@ -16,7 +16,7 @@ from routing.task import FrozenTask, JsonSchema, PydanticSchema
 from routing.task_file import PromptText, freeze, parse_task_file, prompt_places
 
 if TYPE_CHECKING:
-    from routing.task_file import TaskFile
+    from routing.task_file_sections import TaskFile
     from routing.yaml_source import Path as YamlPath
     from routing.yaml_source import YamlSource
 

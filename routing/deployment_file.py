@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from routing.deployment import DeploymentSpec, ModelSpec, PriceSpec, QueueSpec, ServerSpec, WorkerSpec
+from routing.deployment import DeploymentSpec, Flag, ModelSpec, PriceSpec, QueueSpec, ServerSpec, WorkerSpec
 from routing.errors import InvalidFileError, Problem, UsageError
 from routing.file_errors import in_order, nearest, validate
 from routing.yaml_source import parse_yaml
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.\-]{0,63}$")]
 _VARIABLE = re.compile(r"env:([A-Za-z_][A-Za-z0-9_]*)")
-LATER = {"flags": "feature flags"}
+LATER = {"budget": "a budget for the day"}
 
 
 class _Section(BaseModel):
@@ -83,6 +83,7 @@ class DeploymentFile(_Section):
     queues: dict[Name, QueueSection] = {}
     servers: dict[Name, ServerSection] = {}
     workers: WorkersSection = WorkersSection()
+    flags: dict[Name, Flag] = {}
     http_client: Literal["pyreqwest", "httpx"] = "pyreqwest"
 
 
@@ -101,6 +102,7 @@ def parse_deployment_file(text: str, file: str) -> DeploymentSpec:
         queues={name: QueueSpec(**section.model_dump()) for name, section in parsed.queues.items()},
         servers={name: ServerSpec(name=name, **section.model_dump()) for name, section in parsed.servers.items()},
         workers=WorkerSpec(lease_s=parsed.workers.lease_s),
+        flags=parsed.flags,
         http_client=parsed.http_client,
     )
 
@@ -110,6 +112,8 @@ def check_models(task: FrozenTask, models: Mapping[str, ModelSpec], file: str) -
     asked = {tier.model: f"tier `{tier.name}`" for tier in task.tiers}
     if task.checks.agreement is not None:
         asked.setdefault(task.checks.agreement.model, "the agreement check")
+    if task.rollout.canary is not None:
+        asked.setdefault(task.rollout.canary.model, "the canary")
     missing = [
         f"{who} asks for model `{model}`{f' ({hint})' if (hint := nearest(model, models)) else ''}"
         for model, who in asked.items()

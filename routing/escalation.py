@@ -32,11 +32,6 @@ class Fail:
 Step = Accept | Escalate | Fail
 
 
-def first_decision(task: FrozenTask) -> Decision:
-    """Return where an item starts: the first tier, while no layer has anything to say."""
-    return Decision(task.tiers[0].name, Layer.DEFAULT, Cause.FIRST_TIER)
-
-
 def next_step(task: FrozenTask, tier: str, verdict: Verdict) -> Step:
     """Return what follows from the verdict of one attempt in `tier`.
 

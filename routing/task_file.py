@@ -3,13 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from decimal import Decimal
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
-
-from routing.checks.rules import RulesCheck, compile_rules
-from routing.comparison import check_comparator
 from routing.errors import InvalidFileError, Problem
 from routing.field_names import field_names
 from routing.file_errors import in_order, nearest, validate
@@ -17,12 +12,18 @@ from routing.prompts import VARIABLES
 from routing.task import (
     AgreementSpec,
     BudgetSpec,
+    CanarySpec,
     ChecksSpec,
     ConfidenceSpec,
     FrozenTask,
     InputSpec,
+    RolloutSpec,
+    RouteRuleSpec,
+    RouteSpec,
     TierSpec,
 )
+from routing.task_file_problems import problems_of
+from routing.task_file_sections import LATER, TaskFile
 from routing.templates import Template, TemplateProblemError, is_template
 from routing.yaml_source import YamlSource, parse_yaml
 
@@ -32,89 +33,7 @@ if TYPE_CHECKING:
     from routing.task import JsonSchema, PydanticSchema
     from routing.yaml_source import Path
 
-Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.\-]{0,63}$")]
-LATER = {
-    "route": "rules and classifier",
-    "rollout": "ramp, canary and holdout",
-    "target": "quality targets",
-    "repair": "asking the same tier again",
-    "ask": "asking for failed fields only",
-    "cache": "exact results",
-}
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class PromptSection(_Section):
-    """What every tier is told unless it says otherwise: texts, or names of files in the task's folder."""
-
-    system: str = ""
-    user: str = "{{ text }}"
-
-
-class ConfidenceSection(_Section):
-    """The least confidence to accept, and where it is read from."""
-
-    min: float = Field(ge=0, le=1)
-    source: Literal["logprobs", "self_report"] = Field(alias="from")
-
-
-class AgreementSection(_Section):
-    """A second model to ask in the same tier; without `tiers`, in every tier but the last."""
-
-    model: str
-    fields: list[str] = Field(min_length=1)
-    tiers: list[str] | None = None
-
-
-class ChecksSection(_Section):
-    """What an output must pass besides its schema."""
-
-    grounded: list[str] = []
-    rules: list[str] = []
-    confidence: ConfidenceSection | None = None
-    agreement: AgreementSection | None = None
-    max_output_chars: int | None = Field(default=None, ge=1)
-
-
-class TierSection(_Section):
-    """A rung of the ladder."""
-
-    name: Name
-    model: str
-    system: str | None = None
-    user: str | None = None
-
-
-class InputSection(_Section):
-    """Where a row keeps the parts of a document."""
-
-    custom_id: str = "custom_id"
-    text: str = "text"
-    expected: str = "expected"
-
-
-class BudgetSection(_Section):
-    """The most a job, and one item of it, may cost, in dollars."""
-
-    usd: Decimal | None = Field(default=None, gt=0)
-    per_item_usd: Decimal | None = Field(default=None, gt=0)
-
-
-class TaskFile(_Section):
-    """A task file's keys."""
-
-    task: Name
-    output_schema: str = Field(alias="schema")
-    prompt: PromptSection = PromptSection()
-    checks: ChecksSection = ChecksSection()
-    tiers: list[TierSection] = Field(min_length=1)
-    compare: dict[str, str] = {}
-    input: InputSection = InputSection()
-    budget: BudgetSection = BudgetSection()
-    max_output_tokens: int = Field(default=1024, ge=1, le=1_000_000)
+_PROMPT_KEYS = ("system", "user")
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,16 +73,16 @@ def freeze(
         input=InputSpec(**parsed.input.model_dump()),
         compare=parsed.compare,
         budget=BudgetSpec(**parsed.budget.model_dump()),
+        route=RouteSpec(
+            rules=tuple(
+                RouteRuleSpec(id=rule.id, condition=rule.condition, tier=rule.tier) for rule in parsed.route.rules
+            )
+        ),
+        rollout=_rollout(parsed, prompt_text),
         max_output_tokens=parsed.max_output_tokens,
     )
     fields = field_names(output.json_schema)
-    problems = [
-        *_field_problems(parsed, source, fields),
-        *_rule_problems(parsed, source, fields),
-        *_comparator_problems(parsed, source),
-        *_tier_problems(parsed, source),
-        *_template_problems(parsed, source, prompt_text),
-    ]
+    problems = [*problems_of(parsed, source, fields), *_template_problems(parsed, source, prompt_text)]
     if problems:
         raise InvalidFileError(in_order(problems))
     return task
@@ -178,6 +97,11 @@ def prompt_places(parsed: TaskFile) -> Iterator[tuple[Path, str]]:
             yield ("tiers", index, "system"), tier.system
         if tier.user is not None:
             yield ("tiers", index, "user"), tier.user
+    canary = parsed.rollout.canary
+    for key in _PROMPT_KEYS if canary is not None else ():
+        text = getattr(canary, key)
+        if text is not None:
+            yield ("rollout", "canary", key), text
 
 
 def _tier(parsed: TaskFile, index: int, prompt_text: Callable[[Path, str], PromptText]) -> TierSpec:
@@ -189,7 +113,21 @@ def _tier(parsed: TaskFile, index: int, prompt_text: Callable[[Path, str], Promp
             return prompt_text(("tiers", index, key), own).text
         return prompt_text(("prompt", key), getattr(parsed.prompt, key)).text
 
-    return TierSpec(name=tier.name, model=tier.model, system=told("system"), user=told("user"))
+    return TierSpec(name=tier.name, model=tier.model, system=told("system"), user=told("user"), repair=tier.repair)
+
+
+def _rollout(parsed: TaskFile, prompt_text: Callable[[Path, str], PromptText]) -> RolloutSpec:
+    rollout = parsed.rollout
+    canary = rollout.canary
+    if canary is None:
+        return RolloutSpec(ramp=rollout.ramp, holdout=rollout.holdout, salt=rollout.salt)
+    told = {
+        key: prompt_text(("rollout", "canary", key), text).text
+        for key in _PROMPT_KEYS
+        if (text := getattr(canary, key)) is not None
+    }
+    spec = CanarySpec(tier=canary.tier, model=canary.model, share=canary.share, **told)
+    return RolloutSpec(ramp=rollout.ramp, holdout=rollout.holdout, salt=rollout.salt, canary=spec)
 
 
 def _checks(parsed: TaskFile) -> ChecksSpec:
@@ -208,50 +146,6 @@ def _checks(parsed: TaskFile) -> ChecksSpec:
         ),
         max_output_chars=checks.max_output_chars,
     )
-
-
-def _field_problems(parsed: TaskFile, source: YamlSource, fields: frozenset[str]) -> Iterator[Problem]:
-    named: list[tuple[Path, str, bool]] = [
-        (("checks", "grounded", index), name, False) for index, name in enumerate(parsed.checks.grounded)
-    ]
-    named += [(("compare", name), name, True) for name in parsed.compare]
-    if parsed.checks.agreement is not None:
-        agreed = enumerate(parsed.checks.agreement.fields)
-        named += [(("checks", "agreement", "fields", index), name, False) for index, name in agreed]
-    for path, name, at_key in named:
-        if name not in fields:
-            suggestion = nearest(name, fields) or f"the schema has: {', '.join(sorted(fields)[:20])}"
-            yield source.problem(path, f"the schema has no field `{name}`", suggestion, at_key=at_key)
-
-
-def _rule_problems(parsed: TaskFile, source: YamlSource, fields: frozenset[str]) -> Iterator[Problem]:
-    compiled = compile_rules(parsed.checks.rules, fields)
-    if isinstance(compiled, RulesCheck):
-        return
-    for wrong in compiled:
-        at = source.problem(("checks", "rules", wrong.rule_index), wrong.message)
-        quoted = source.data["checks"]["rules"][wrong.rule_index]
-        yield Problem(at.file, at.line, at.column + wrong.column - 1, wrong.message, f"in `{quoted}`")
-
-
-def _comparator_problems(parsed: TaskFile, source: YamlSource) -> Iterator[Problem]:
-    for name, comparator in parsed.compare.items():
-        wrong = check_comparator(comparator)
-        if wrong is not None:
-            yield source.problem(("compare", name), wrong)
-
-
-def _tier_problems(parsed: TaskFile, source: YamlSource) -> Iterator[Problem]:
-    names = [tier.name for tier in parsed.tiers]
-    for index, name in enumerate(names):
-        if name in names[:index]:
-            yield source.problem(("tiers", index, "name"), f"there is a tier `{name}` already")
-    agreement = parsed.checks.agreement
-    for index, name in enumerate((agreement and agreement.tiers) or ()):
-        if name not in names:
-            yield source.problem(
-                ("checks", "agreement", "tiers", index), f"there is no tier `{name}`", nearest(name, names)
-            )
 
 
 def _template_problems(

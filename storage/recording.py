@@ -189,6 +189,7 @@ def _handed_on(following: Routed | Escalated | HeldOut) -> dict[str, object]:
                 "b_layer": Layer.HOLDOUT,
                 "b_cause": Cause.HOLDOUT,
                 "b_output": following.output,
+                "b_carried": following.carried,
             }
 
 

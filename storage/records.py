@@ -109,6 +109,7 @@ class HeldOut:
 
     tier: str
     output: str
+    carried: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,8 @@ from uuid import UUID
 import orjson
 
 from routing.completion import TokenUsage
-from storage.records import AttemptRecord
+from routing.decision import Layer
+from storage.records import AttemptRecord, DecisionRecord
 from storage.states import AttemptOutcome
 
 if TYPE_CHECKING:
@@ -34,13 +35,20 @@ def wall_clock_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
+REPAIR_REQUEST_TOKENS = 2_000
+"""What telling the failed checks adds to a prompt at most: twenty short lines."""
+
+
 @dataclass(frozen=True, slots=True)
-class Timing:
-    """When an attempt began, and how long it waited at the gate and was checked, in milliseconds."""
+class Circumstances:
+    """When a call began, how long its item was queued, waited at the gate and was checked (ms), and what it is for."""
 
     started_ms: int
+    queued_ms: int = 0
     gate_wait_ms: int = 0
     checks_ms: int = 0
+    canary: bool = False
+    holdout: bool = False
 
 
 class Accountant:
@@ -51,22 +59,30 @@ class Accountant:
         self.now_ms = now_ms
 
     def answered(
-        self, decision: Decision, completion: Completion, verdict: Verdict, outcome: AttemptOutcome, timing: Timing
+        self,
+        decision: Decision,
+        completion: Completion,
+        verdict: Verdict,
+        outcome: AttemptOutcome,
+        around: Circumstances,
     ) -> AttemptRecord:
         """Return the record of a call that was answered and judged."""
         usage = completion.usage
         return AttemptRecord(
-            uid=_ordered_uuid(timing.started_ms),
+            uid=_ordered_uuid(around.started_ms),
             tier=decision.tier,
             model=completion.model,
             layer=decision.layer,
             cause=decision.cause,
             outcome=outcome,
-            started_ms=timing.started_ms,
-            gate_wait_ms=timing.gate_wait_ms,
+            started_ms=around.started_ms,
+            queued_ms=around.queued_ms,
+            gate_wait_ms=around.gate_wait_ms,
+            canary=around.canary,
+            holdout=around.holdout,
             limit_wait_ms=round(completion.limit_wait_ms),
             provider_ms=round(completion.provider_ms),
-            checks_ms=timing.checks_ms,
+            checks_ms=around.checks_ms,
             http_calls=completion.http_calls,
             input_tokens=usage.input,
             output_tokens=usage.output,
@@ -83,20 +99,23 @@ class Accountant:
         )
 
     def unanswered(
-        self, decision: Decision, model: str, error: ProviderTroubleError | CallRefusedError, timing: Timing
+        self, decision: Decision, model: str, error: ProviderTroubleError | CallRefusedError, around: Circumstances
     ) -> AttemptRecord:
         """Return the record of a call that brought no answer. Providers do not bill these."""
         trouble = getattr(error, "trouble", None)
         return AttemptRecord(
-            uid=_ordered_uuid(timing.started_ms),
+            uid=_ordered_uuid(around.started_ms),
             tier=decision.tier,
             model=model,
             layer=decision.layer,
             cause=decision.cause,
             outcome=AttemptOutcome.REFUSED if trouble is None else AttemptOutcome.PROVIDER_TROUBLE,
             trouble=trouble or f"status_{getattr(error, 'status', 0)}",
-            started_ms=timing.started_ms,
-            gate_wait_ms=timing.gate_wait_ms,
+            started_ms=around.started_ms,
+            queued_ms=around.queued_ms,
+            gate_wait_ms=around.gate_wait_ms,
+            canary=around.canary,
+            holdout=around.holdout,
         )
 
     def baseline_nano_usd(self, task: FrozenTask, attempts: Sequence[AttemptRecord]) -> int:
@@ -114,12 +133,37 @@ class Accountant:
         usage = TokenUsage(answered[0].input_tokens, answered[0].output_tokens)
         return self._prices.cost(last.model, usage)
 
-    def upper_bound(self, task: FrozenTask, models: Sequence[str], item: ClaimedItem) -> int:
-        """Return the most that asking these models about an item can cost, in nano-dollars."""
+    def decided(self, decision: Decision, model: str, *, canary: bool) -> DecisionRecord:
+        """Return the record of a decision, dated now."""
+        now_ms = self.now_ms()
+        return DecisionRecord(
+            uid=_ordered_uuid(now_ms),
+            decided_ms=now_ms,
+            tier=decision.tier,
+            model=model,
+            layer=decision.layer,
+            cause=decision.cause,
+            rule=decision.rule,
+            probability=decision.probability,
+            threshold=decision.threshold,
+            threshold_source=decision.threshold_source,
+            version=decision.version,
+            canary=canary,
+            holdout=decision.layer is Layer.HOLDOUT,
+            signals=orjson.dumps(dict(decision.signals)).decode(),
+        )
+
+    def upper_bound(self, task: FrozenTask, models: Sequence[str], item: ClaimedItem, repairs: int = 0) -> int:
+        """Return the most that asking these models about an item can cost, in nano-dollars, with so many repairs.
+
+        A repair sends the answer and what failed along with everything that was sent before.
+        """
         tier = task.tier(item.tier)
         characters = len(item.text) + len(tier.system) + len(tier.user) + len(item.metadata)
-        usage = TokenUsage(characters // CHARACTERS_PER_TOKEN_AT_LEAST + 1, task.max_output_tokens)
-        return sum(self._prices.cost(model, usage) for model in models)
+        asked = characters // CHARACTERS_PER_TOKEN_AT_LEAST + 1
+        first = TokenUsage(asked, task.max_output_tokens)
+        again = TokenUsage(asked + task.max_output_tokens + REPAIR_REQUEST_TOKENS, task.max_output_tokens)
+        return sum(self._prices.cost(model, first) + repairs * self._prices.cost(model, again) for model in models)
 
 
 def storable(text: str) -> str:

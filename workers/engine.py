@@ -20,6 +20,7 @@ from workers.leases import Leases
 from workers.loop_thread import LoopThread
 from workers.pipeline import Pipeline
 from workers.recorder import Recorder
+from workers.rollout_watch import RolloutWatch
 from workers.sweeper import Sweeper
 from workers.task_cache import TaskCache
 
@@ -58,8 +59,10 @@ class Engine:
         leases = Leases(round(deployment.workers.lease_s * 1000))
         self.pipeline = Pipeline(
             database=self._database,
-            tasks=TaskCache(self._database),
-            handler=ItemHandler(self._database, self._gateway, Accountant(PriceList(deployment.models))),
+            tasks=TaskCache(self._database, RolloutWatch(self._database)),
+            handler=ItemHandler(
+                self._database, self._gateway, Accountant(PriceList(deployment.models)), deployment.flags
+            ),
             leases=leases,
             gate=gate,
             loop=self._loop,

@@ -6,24 +6,23 @@ import asyncio
 import random
 from typing import TYPE_CHECKING
 
-from routing.decision import Cause
 from routing.errors import CallRefusedError, ProviderTroubleError, UsageError
 from storage import jobs
-from storage.records import Escalated, Failed, Released
 from storage.states import FailReason, StopReason
 from workers.turn import Turn
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from gateway.gateway import Gateway
-    from routing.compiled_task import CompiledTask
     from routing.completion import Completion
+    from routing.deployment import Flag
     from routing.verdict import Verdict
     from storage.claims import ClaimedItem
     from storage.database import Database
     from storage.records import ItemRecord
     from workers.accounting import Accountant
+    from workers.steered_task import SteeredTask
 
 FIRST_DELAY_MS = 1_000
 LONGEST_DELAY_MS = 60_000
@@ -39,52 +38,73 @@ class ItemHandler:
         database: Database,
         gateway: Gateway,
         accountant: Accountant,
+        flags: Mapping[str, Flag],
         jitter: Callable[[], float] = random.random,
     ) -> None:
         self._database = database
         self._gateway = gateway
         self._accountant = accountant
+        self._flags = flags
         self._jitter = jitter
 
-    def unavailable_for_s(self, task: CompiledTask, tier: str) -> float:
-        """Return how long until any model this tier needs may be called again, 0 where that is now."""
-        return max(self._gateway.unavailable_for_s(model) for model in _models(task, tier))
+    def unavailable_for_s(self, task: SteeredTask, item: ClaimedItem) -> float:
+        """Return how long until every model this item needs here may be called again, 0 where that is now."""
+        models = task.variant(item.custom_id, item.tier).models(item.tier)
+        return max(self._gateway.unavailable_for_s(model) for model in models)
 
-    def upper_bound(self, task: CompiledTask, item: ClaimedItem) -> int:
+    def upper_bound(self, task: SteeredTask, item: ClaimedItem) -> int:
         """Return the most one turn of this item can cost, in nano-dollars."""
-        return self._accountant.upper_bound(task.task, _models(task, item.tier), item)
+        variant = task.variant(item.custom_id, item.tier)
+        repairs = variant.task.task.tier(item.tier).repair
+        return self._accountant.upper_bound(variant.task.task, variant.models(item.tier), item, repairs)
 
     async def handle(
-        self, item: ClaimedItem, task: CompiledTask, item_budget_nano_usd: int | None, gate_wait_ms: int
+        self, item: ClaimedItem, task: SteeredTask, item_budget_nano_usd: int | None, gate_wait_ms: int
     ) -> ItemRecord:
-        """Call, check and decide what comes next. Raises nothing for what the provider or the model does."""
+        """Route, call, check and decide what comes next. Raises nothing for what the provider or the model does."""
         turn = Turn(self._accountant, item, task, gate_wait_ms)
-        if item_budget_nano_usd is not None:
-            bound = self.upper_bound(task, item)
-            if item.cost_nano_usd + bound > item_budget_nano_usd:
-                return turn.end(Failed(FailReason.BUDGET, None, "[]"))
-        model = task.task.tier(item.tier).model
+        routed = None if item.decided else turn.route(self._flags)
+        if routed is not None:
+            return turn.end(routed)
+        if not self._affords(turn, item_budget_nano_usd):
+            return turn.end(turn.failed(FailReason.BUDGET))
         try:
             turn.write_prompt()
-            completion = await self._call(turn, model)
-            verdict = turn.judge(completion)
-            second = task.second_opinion(item.tier) if verdict.passed else None
-            if second is None:
-                turn.answered(completion, verdict)
-            else:
-                model = second
-                verdict = await self._second_opinion(turn, completion, verdict, second)
+            verdict = await self._answer(turn, item_budget_nano_usd)
         except ProviderTroubleError as error:
-            turn.unanswered(model, error)
-            return turn.end(Released(self._delay_ms(item, error), clean=True))
+            turn.unanswered(error)
+            return turn.end(turn.released(self._delay_ms(item, error)))
         except CallRefusedError as error:
-            turn.unanswered(model, error)
+            turn.unanswered(error)
             return await self._refused(turn, error)
         except UsageError as error:
             return turn.end(turn.unwritable(error))
         return turn.conclude(verdict)
 
+    def _affords(self, turn: Turn, item_budget_nano_usd: int | None) -> bool:
+        if item_budget_nano_usd is None:
+            return True
+        models = turn.variant.models(turn.item.tier)
+        bound = self._accountant.upper_bound(turn.task.task, models, turn.item)
+        return turn.cost_nano_usd + bound <= item_budget_nano_usd
+
+    async def _answer(self, turn: Turn, item_budget_nano_usd: int | None) -> Verdict:
+        """Ask until an answer passes or repairs are used up; every call is written down."""
+        while True:
+            completion = await self._call(turn, turn.model)
+            verdict = turn.judge(completion)
+            second = turn.task.second_opinion(turn.item.tier) if verdict.passed and not turn.is_holdout else None
+            if second is None:
+                turn.answered(completion, verdict)
+            else:
+                verdict = await self._second_opinion(turn, completion, verdict, second)
+            if verdict.passed or not self._affords(turn, item_budget_nano_usd):
+                return verdict
+            if not turn.begin_repair(completion, verdict):
+                return verdict
+
     async def _call(self, turn: Turn, model: str) -> Completion:
+        turn.begin_call(model)
         return await self._gateway.complete(
             model,
             turn.prompt,
@@ -108,19 +128,10 @@ class ItemHandler:
             await asyncio.to_thread(
                 jobs.stop, self._database, turn.item.job_id, StopReason.PROVIDER_REFUSED, str(error)
             )
-            return turn.end(Released(0, clean=True))
-        following = turn.task.task.tier_after(turn.item.tier)
-        if following is None:
-            return turn.end(Failed(FailReason.REFUSED, None, "[]"))
-        return turn.end(Escalated(following.name, Cause.CALL_REFUSED))
+            return turn.end(turn.released(0))
+        return turn.end(turn.refused())
 
     def _delay_ms(self, item: ClaimedItem, error: ProviderTroubleError) -> int:
         """Return how long the item rests: what the provider asked for, or a doubling delay with jitter."""
         doubled = min(LONGEST_DELAY_MS, FIRST_DELAY_MS << min(item.attempts, 10))
         return max(round(error.retry_after_s * 1000), round(doubled * (0.5 + self._jitter() / 2)))
-
-
-def _models(task: CompiledTask, tier: str) -> list[str]:
-    second = task.second_opinion(tier)
-    model = task.task.tier(tier).model
-    return [model] if second is None else [model, second]

@@ -22,7 +22,6 @@ from workers.recorder import Finished
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from routing.compiled_task import CompiledTask
     from storage.claims import Claim, ClaimedItem
     from storage.database import Database
     from workers.gate import Gate
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
     from workers.leases import Leases
     from workers.loop_thread import LoopThread
     from workers.recorder import Recorder
+    from workers.steered_task import SteeredTask
     from workers.task_cache import TaskCache
 
 log = logging.getLogger(__name__)
@@ -99,7 +99,7 @@ class Pipeline:
         self._stopping.set()
         self._gate.open()
 
-    def _task(self, job_id: int) -> CompiledTask | None:
+    def _task(self, job_id: int) -> SteeredTask | None:
         try:
             return self._tasks.get(job_id)
         except CheapfirstError as error:
@@ -108,7 +108,7 @@ class Pipeline:
             jobs.stop(self._database, job_id, StopReason.TASK_UNUSABLE, str(error))
             return None
 
-    def _claim(self, task: CompiledTask, tier: str, job_id: int, positions: Sequence[int], token: str) -> Claim | None:
+    def _claim(self, task: SteeredTask, tier: str, job_id: int, positions: Sequence[int], token: str) -> Claim | None:
         return claims.claim(
             self._database,
             job_id=job_id,
@@ -119,7 +119,7 @@ class Pipeline:
             upper_bound=lambda item: self._handler.upper_bound(task, item),
         )
 
-    async def _run_item(self, item: ClaimedItem, task: CompiledTask, claim: Claim, chunk: Chunk) -> None:
+    async def _run_item(self, item: ClaimedItem, task: SteeredTask, claim: Claim, chunk: Chunk) -> None:
         try:
             record = await self._when_its_turn(item, task, claim)
         except Exception as error:  # noqa: BLE001 - a fault of ours must cost one item, not the chunk
@@ -133,9 +133,9 @@ class Pipeline:
         self._last_progress = monotonic()
         chunk.settle_one()
 
-    async def _when_its_turn(self, item: ClaimedItem, task: CompiledTask, claim: Claim) -> ItemRecord:
+    async def _when_its_turn(self, item: ClaimedItem, task: SteeredTask, claim: Claim) -> ItemRecord:
         arrived = monotonic()
-        while not self._stopping.is_set() and (wait_s := self._handler.unavailable_for_s(task, item.tier)) > 0:
+        while not self._stopping.is_set() and (wait_s := self._handler.unavailable_for_s(task, item)) > 0:
             await self._pause(wait_s)
         async with self._gate:
             if self._stopping.is_set() or self._leases.halted(item.job_id):
@@ -156,4 +156,5 @@ class Pipeline:
 
 def untouched(item: ClaimedItem) -> ItemRecord:
     """Return the record of an item that goes back to its queue as it was."""
-    return ItemRecord(item.job_id, item.position, item.tier, item.lease_token, Released(0, clean=False), ())
+    back = Released(0, clean=False, carried=item.carried)
+    return ItemRecord(item.job_id, item.position, item.tier, item.lease_token, back, (), decided=item.decided)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from routing.errors import ServiceUnreachableError
 from storage import recording
-from storage.records import Escalated
+from storage.records import Escalated, HeldOut, Routed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -121,7 +121,7 @@ class Recorder:
     def _settle(self, group: list[Finished], changed: frozenset[tuple[int, int]]) -> None:
         for finished in group:
             record = finished.record
-            if isinstance(record.next, Escalated) and record.key in changed:
+            if isinstance(record.next, Routed | Escalated | HeldOut) and record.key in changed:
                 if not self._to_hand_on:
                     self._hand_on_at = monotonic() + HAND_ON_WAIT_S
                 self._to_hand_on.setdefault(record.next.tier, []).append(record.key)

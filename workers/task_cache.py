@@ -6,30 +6,41 @@ import threading
 from collections import OrderedDict
 from typing import TYPE_CHECKING
 
-from routing.compiled_task import CompiledTask
+from routing.router import Router
 from storage import jobs
+from workers.steered_task import SteeredTask
 
 if TYPE_CHECKING:
     from storage.database import Database
+    from workers.rollout_watch import RolloutWatch
 
 _KEPT = 64
 
 
 class TaskCache:
-    """The tasks of the jobs seen lately. Safe to share between threads."""
+    """The tasks of the jobs seen lately, each under its rollout as it stands. Safe to share between threads."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, rollouts: RolloutWatch) -> None:
         self._database = database
+        self._rollouts = rollouts
         self._lock = threading.Lock()
-        self._tasks: OrderedDict[int, CompiledTask] = OrderedDict()
+        self._tasks: OrderedDict[int, SteeredTask] = OrderedDict()
 
-    def get(self, job_id: int) -> CompiledTask:
+    def get(self, job_id: int) -> SteeredTask:
         """Return the task of a job. Raises a CheapfirstError where it has none, or one that does not compile here."""
         with self._lock:
-            task = self._tasks.get(job_id)
-            if task is None:
-                task = self._tasks[job_id] = CompiledTask(jobs.frozen_task(self._database, job_id))
+            known = self._tasks.get(job_id)
+            task = self._compiled(job_id) if known is None else self._followed(known)
+            self._tasks[job_id] = task
             self._tasks.move_to_end(job_id)
             if len(self._tasks) > _KEPT:
                 self._tasks.popitem(last=False)
             return task
+
+    def _compiled(self, job_id: int) -> SteeredTask:
+        frozen = jobs.frozen_task(self._database, job_id)
+        return SteeredTask.compile(frozen, Router(frozen), self._rollouts.get(frozen))
+
+    def _followed(self, task: SteeredTask) -> SteeredTask:
+        rollout = self._rollouts.get(task.frozen)
+        return task if rollout == task.rollout else SteeredTask.compile(task.frozen, task.router, rollout)

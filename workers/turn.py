@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from time import monotonic
 from typing import TYPE_CHECKING
@@ -11,52 +12,100 @@ import orjson
 from routing.completion import Prompt
 from routing.decision import Cause, Decision, Layer
 from routing.escalation import Accept, Escalate, Fail, next_step
+from routing.item_facts import ItemFacts
+from routing.repair import is_repairable, repair_prompt
 from routing.verdict import Verdict
-from storage.records import Accepted, Escalated, Failed, ItemRecord
+from storage.records import Accepted, Escalated, Failed, HeldOut, ItemRecord, Measured, Released, Routed
 from storage.states import AttemptOutcome, FailReason
-from workers.accounting import Timing, failures_json, storable
+from workers.accounting import Circumstances, failures_json, storable
+from workers.carried import CarriedFailure, HeldFrom, Repairing, read_carried
 
 if TYPE_CHECKING:
-    from routing.compiled_task import CompiledTask
+    from collections.abc import Mapping
+
     from routing.completion import Completion
+    from routing.deployment import Flag
     from routing.errors import CallRefusedError, ProviderTroubleError, UsageError
     from storage.claims import ClaimedItem
-    from storage.records import AttemptRecord, Next
+    from storage.records import AttemptRecord, DecisionRecord, Next
     from workers.accounting import Accountant
+    from workers.steered_task import SteeredTask
 
 _POSITION = re.compile(r"\[\d+\]")
 
 
 class Turn:
-    """One turn of an item: the decision it rests on, and every call made in it."""
+    """One turn of an item: the decisions it rests on, and every call made in it."""
 
-    def __init__(self, accountant: Accountant, item: ClaimedItem, task: CompiledTask, gate_wait_ms: int) -> None:
+    def __init__(self, accountant: Accountant, item: ClaimedItem, task: SteeredTask, gate_wait_ms: int) -> None:
         self._accountant = accountant
-        self._decision = _decision(item)
-        self._gate_wait_ms = gate_wait_ms
+        self._decision = Decision(item.tier, Layer(item.layer), Cause(item.cause))
+        self._waited_ms = (item.queued_ms, gate_wait_ms)
         self._began = monotonic()
         self._started_ms = accountant.now_ms()
         self._checks_ms = 0
+        self._asking = ""
+        self._decisions: list[DecisionRecord] = []
         self._attempts: list[AttemptRecord] = []
-        self._failed_checks: tuple[tuple[str, str], ...] = ()
+        self._failed_checks: dict[tuple[str, str], None] = {}
+        self._first_prompt = Prompt((), {})
+        self._carried = read_carried(item.carried)
+        self._metadata = orjson.loads(item.metadata)
         self.item = item
-        self.task = task
-        self.prompt = Prompt((), {})
+        self.steered = task
+        self.variant = task.variant(item.custom_id, item.tier)
+        self.task = self.variant.task
+        self.model = self.task.task.tier(item.tier).model
+        self.prompt = self._first_prompt
+
+    @property
+    def is_holdout(self) -> bool:
+        """Whether the item is accepted already, and runs here only to be measured."""
+        return isinstance(self._carried, HeldFrom)
+
+    @property
+    def cost_nano_usd(self) -> int:
+        """What the item has cost so far, this turn's calls included."""
+        return self.item.cost_nano_usd + sum(attempt.cost_nano_usd for attempt in self._attempts)
+
+    def route(self, flags: Mapping[str, Flag]) -> Routed | None:
+        """Choose the item's first tier; return None where that is the one it is in."""
+        task, item = self.steered, self.item
+        facts = ItemFacts(
+            task=task.frozen.name,
+            text=item.text,
+            pages=item.pages,
+            metadata=self._metadata,
+            flags=flags,
+            now_ms=self._started_ms,
+        )
+        decision = task.router.decide(item.custom_id, facts, task.rollout)
+        self._decide(decision)
+        if decision.tier == item.tier:
+            return None
+        return Routed(decision.tier, decision.layer, decision.cause)
 
     def write_prompt(self) -> None:
         """Fill in the tier's prompt. Raises UsageError where this item lacks what the template asks for."""
-        self.prompt = self.task.prompt(
+        self._first_prompt = self.prompt = self.task.prompt(
             self.item.tier,
             text=self.item.text,
-            metadata=orjson.loads(self.item.metadata),
+            metadata=self._metadata,
             custom_id=self.item.custom_id,
             pages=self.item.pages,
         )
+        if isinstance(self._carried, Repairing):
+            self.prompt = repair_prompt(self._first_prompt, self._carried.answer, self._carried.told)
 
-    def unwritable(self, error: UsageError) -> Failed:
+    def unwritable(self, error: UsageError) -> Next:
         """Say that the prompt could not be written."""
         reason = orjson.dumps([{"check": "prompt", "field": "", "reason": storable(error.message)}]).decode()
-        return Failed(FailReason.PROMPT, None, reason)
+        return self.failed(FailReason.PROMPT, reason)
+
+    def begin_call(self, model: str) -> None:
+        """Date the call that is made next, and say of which model."""
+        self._asking = model
+        self._started_ms = self._accountant.now_ms()
 
     def judge(self, completion: Completion) -> Verdict:
         """Check an answer."""
@@ -68,36 +117,87 @@ class Turn:
     def answered(self, completion: Completion, verdict: Verdict) -> None:
         """Write down the call that was answered, with its verdict."""
         outcome = AttemptOutcome.ACCEPTED if verdict.passed else AttemptOutcome.REJECTED
-        self._attempts.append(self._accountant.answered(self._decision, completion, verdict, outcome, self._timing()))
+        around = self._circumstances()
+        self._attempts.append(self._accountant.answered(self._decision, completion, verdict, outcome, around))
+        if not self.is_holdout:
+            names = ((failure.check.value, _POSITION.sub("[*]", failure.field)) for failure in verdict.failures)
+            self._failed_checks |= dict.fromkeys(names)
 
     def opined(self, completion: Completion) -> None:
         """Write down the second opinion; its verdict is part of the first answer's."""
         decision = Decision(self._decision.tier, self._decision.layer, Cause.AGREEMENT)
+        around = self._circumstances()
         self._attempts.append(
-            self._accountant.answered(decision, completion, Verdict(None), AttemptOutcome.OPINION, self._timing())
+            self._accountant.answered(decision, completion, Verdict(None), AttemptOutcome.OPINION, around)
         )
 
-    def unanswered(self, model: str, error: ProviderTroubleError | CallRefusedError) -> None:
-        """Write down a call that brought no answer."""
-        self._attempts.append(self._accountant.unanswered(self._decision, model, error, self._timing()))
+    def unanswered(self, error: ProviderTroubleError | CallRefusedError) -> None:
+        """Write down the call that was begun last and brought no answer."""
+        around = self._circumstances()
+        self._attempts.append(self._accountant.unanswered(self._decision, self._asking, error, around))
+
+    def begin_repair(self, completion: Completion, verdict: Verdict) -> bool:
+        """Prepare to ask this tier again with what failed; False where that is used up or cannot help."""
+        times = self._carried.times if isinstance(self._carried, Repairing) else 0
+        allowed = 0 if self.is_holdout else self.task.task.tier(self.item.tier).repair
+        if times >= allowed or not is_repairable(completion.finish_reason, verdict.failures):
+            return False
+        failures = tuple(
+            CarriedFailure(check=failure.check, field=failure.field, reason=storable(failure.reason))
+            for failure in verdict.failures
+        )
+        self._carried = Repairing(answer=storable(completion.text), failures=failures, times=times + 1)
+        self.prompt = repair_prompt(self._first_prompt, completion.text, verdict.failures)
+        signals = {"failed_checks": len(failures), "repair": times + 1}
+        self._decide(Decision(self.item.tier, Layer.ESCALATION, Cause.REPAIR, signals=signals))
+        return True
+
+    def released(self, delay_ms: int) -> Released:
+        """Say that the provider gave no answer: the item comes back for the same call."""
+        return Released(
+            delay_ms, clean=True, carried=None if self._carried is None else self._carried.model_dump_json()
+        )
+
+    def failed(self, reason: FailReason, failures: str = "[]", output: str | None = None) -> Next:
+        """Say that the item fails; one that was only to be measured is done all the same."""
+        if isinstance(self._carried, HeldFrom):
+            return Measured(self._carried.tier)
+        return Failed(reason, output, failures)
+
+    def refused(self) -> Next:
+        """Say that this tier will never take the document: the next one may."""
+        following = self.task.task.tier_after(self.item.tier)
+        if following is None:
+            return self.failed(FailReason.REFUSED)
+        self._decide(Decision(following.name, Layer.ESCALATION, Cause.CALL_REFUSED))
+        return Escalated(following.name, Cause.CALL_REFUSED)
 
     def conclude(self, verdict: Verdict) -> ItemRecord:
         """Return the record of an item whose answer was judged."""
-        if not verdict.passed:
-            failed = ((failure.check.value, _POSITION.sub("[*]", failure.field)) for failure in verdict.failures)
-            self._failed_checks = tuple(dict.fromkeys(failed))
         return self.end(self._next(verdict))
 
     def _next(self, verdict: Verdict) -> Next:
+        output = None if verdict.output is None else orjson.dumps(verdict.output).decode()
+        if isinstance(self._carried, HeldFrom):
+            return Measured(self._carried.tier)
         step = next_step(self.task.task, self.item.tier, verdict)
         match step:
             case Accept():
-                return Accepted(orjson.dumps(verdict.output).decode())
+                assert output is not None
+                return self._accepted(output)
             case Escalate():
+                signals = {"failed_checks": len(verdict.failures), "confidence": verdict.confidence}
+                self._decide(dataclasses.replace(step.decision, signals=signals))
                 return Escalated(step.decision.tier, step.decision.cause)
             case Fail():
-                output = None if verdict.output is None else orjson.dumps(verdict.output).decode()
                 return Failed(FailReason.VERDICT, output, failures_json(verdict.failures))
+
+    def _accepted(self, output: str) -> Accepted | HeldOut:
+        if not self.steered.is_held_out(self.item.custom_id, self.item.tier):
+            return Accepted(output)
+        last = self.steered.frozen.tiers[-1].name
+        self._decide(Decision(last, Layer.HOLDOUT, Cause.HOLDOUT, version=self.steered.rollout.version))
+        return HeldOut(last, output, HeldFrom(tier=self.item.tier).model_dump_json())
 
     def end(self, following: Next) -> ItemRecord:
         """Return the item's record."""
@@ -110,13 +210,29 @@ class Turn:
             attempts=tuple(self._attempts),
             latency_ms=round((monotonic() - self._began) * 1000),
             baseline_nano_usd=self._accountant.baseline_nano_usd(self.task.task, self._attempts),
-            failed_checks=self._failed_checks,
+            failed_checks=tuple(self._failed_checks),
+            decisions=tuple(self._decisions),
+            layer=self._decision.layer,
+            cause=self._decision.cause,
         )
 
-    def _timing(self) -> Timing:
-        return Timing(self._started_ms, self._gate_wait_ms, self._checks_ms)
+    def _decide(self, decision: Decision) -> None:
+        versioned = decision if decision.version else dataclasses.replace(decision, version=self.steered.version)
+        chosen = self.steered.variant(self.item.custom_id, decision.tier)
+        model = chosen.task.task.tier(decision.tier).model
+        self._decisions.append(self._accountant.decided(versioned, model, canary=chosen.is_canary))
+        if decision.tier == self.item.tier:
+            self._decision = versioned
 
-
-def _decision(item: ClaimedItem) -> Decision:
-    layer = Layer.DEFAULT if item.cause == Cause.FIRST_TIER else Layer.ESCALATION
-    return Decision(item.tier, layer, Cause(item.cause))
+    def _circumstances(self) -> Circumstances:
+        """Return what surrounds the call that was just made; only a turn's first call has waited."""
+        queued_ms, gate_wait_ms = self._waited_ms
+        self._waited_ms = (0, 0)
+        return Circumstances(
+            started_ms=self._started_ms,
+            queued_ms=queued_ms,
+            gate_wait_ms=gate_wait_ms,
+            checks_ms=self._checks_ms,
+            canary=self.variant.is_canary,
+            holdout=self.is_holdout,
+        )

@@ -18,6 +18,8 @@ from producer.cli import (
     jobs,
     report,
     results,
+    rollout,
+    route,
     run,
     steering,
     submit,
@@ -72,6 +74,13 @@ app.command()(items.show)
 app.command()(steering.cancel)
 app.command()(steering.retry)
 app.command()(steering.scale)
+app.command()(route.route)
+app.command()(rollout.rollout)
+app.command()(rollout.ramp)
+app.command()(rollout.holdout)
+app.command()(rollout.canary)
+app.command()(rollout.promote)
+app.command()(rollout.rollback)
 app.command()(worker.worker)
 app.command()(flower.flower)
 app.add_typer(db.app, name="db")

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from routing.decision import Cause, Decision, Layer
-from routing.escalation import Accept, Escalate, Fail, first_decision, next_step
+from routing.escalation import Accept, Escalate, Fail, next_step
 from routing.task import FrozenTask, JsonSchema, TierSpec
 from routing.verdict import CheckName, Failure, Verdict
 
@@ -14,11 +14,6 @@ TASK = FrozenTask(
 )
 PASSED = Verdict({"total": 1})
 FAILED = Verdict({"total": 1}, (Failure(CheckName.RULES, "total", "wrong"),))
-
-
-def test_an_item_starts_on_the_first_tier() -> None:
-    """No layer has a say yet."""
-    assert first_decision(TASK) == Decision("cheap", Layer.DEFAULT, Cause.FIRST_TIER)
 
 
 @pytest.mark.parametrize("tier", ["cheap", "middle", "expensive"])

@@ -18,6 +18,7 @@ from workers.leases import Leases
 from workers.loop_thread import LoopThread
 from workers.pipeline import Pipeline
 from workers.recorder import Recorder
+from workers.rollout_watch import RolloutWatch
 from workers.task_cache import TaskCache
 
 
@@ -60,8 +61,10 @@ def engine_room(database: Database, deployment: DeploymentSpec, limit: int = 20)
     gate = Gate(limit)
     pipeline = Pipeline(
         database=database,
-        tasks=TaskCache(database),
-        handler=ItemHandler(database, gateway, Accountant(PriceList(deployment.models)), jitter=lambda: 0.0),
+        tasks=TaskCache(database, RolloutWatch(database)),
+        handler=ItemHandler(
+            database, gateway, Accountant(PriceList(deployment.models)), deployment.flags, jitter=lambda: 0.0
+        ),
         leases=leases,
         gate=gate,
         loop=loop,

@@ -7,8 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from routing.errors import ServiceUnreachableError
-from storage import records as record_store
-from storage import results
+from storage import recording, results
 from storage.database import Database
 from storage.records import Accepted, Escalated, ItemRecord
 from storage.states import ItemState
@@ -99,7 +98,7 @@ def test_what_was_paid_for_is_written_once_the_ledger_is_back(
     assert settled.acquire(timeout=30)
     recorder.close()
     assert all(item.state is ItemState.DONE for item in results.items(ledger, job.id))
-    assert record_store.write(ledger, []) == frozenset()
+    assert recording.write(ledger, []) == frozenset()
     ledger.close()
 
 

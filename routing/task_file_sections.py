@@ -1,0 +1,131 @@
+"""The keys of a task file, section by section."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.\-]{0,63}$")]
+LATER = {
+    "classifier": "the router's second layer",
+    "target": "quality targets",
+    "ask": "asking for failed fields only",
+    "benefit": "escalating only where it is expected to help",
+    "cache": "exact results",
+    "circuit": "stopping a job whose cheap model is broken",
+    "on_exceed": "what happens at the end of a budget",
+    "rollback_if": "conditions on a canary",
+    "promote_if": "conditions on a canary",
+}
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class PromptSection(_Section):
+    """What every tier is told unless it says otherwise: texts, or names of files in the task's folder."""
+
+    system: str = ""
+    user: str = "{{ text }}"
+
+
+class ConfidenceSection(_Section):
+    """The least confidence to accept, and where it is read from."""
+
+    min: float = Field(ge=0, le=1)
+    source: Literal["logprobs", "self_report"] = Field(alias="from")
+
+
+class AgreementSection(_Section):
+    """A second model to ask in the same tier; without `tiers`, in every tier but the last."""
+
+    model: str
+    fields: list[str] = Field(min_length=1)
+    tiers: list[str] | None = None
+
+
+class ChecksSection(_Section):
+    """What an output must pass besides its schema."""
+
+    grounded: list[str] = []
+    rules: list[str] = []
+    confidence: ConfidenceSection | None = None
+    agreement: AgreementSection | None = None
+    max_output_chars: int | None = Field(default=None, ge=1)
+
+
+class TierSection(_Section):
+    """A rung of the ladder."""
+
+    name: Name
+    model: str
+    system: str | None = None
+    user: str | None = None
+    repair: int = Field(default=0, ge=0, le=5)
+
+
+class RouteRuleSection(_Section):
+    """A condition over an item's facts, and the tier it sends the item to, or `classify`."""
+
+    id: Name
+    condition: str = Field(alias="if")
+    tier: str
+
+
+class RouteSection(_Section):
+    """How the first tier of an item is chosen."""
+
+    rules: list[RouteRuleSection] = []
+
+
+class CanarySection(_Section):
+    """A share of a tier's items that a new model gets."""
+
+    tier: str
+    model: str
+    share: float = Field(gt=0, le=100)
+    system: str | None = None
+    user: str | None = None
+
+
+class RolloutSection(_Section):
+    """How much of a task's items may do what, in percent."""
+
+    ramp: float = Field(default=100, ge=0, le=100)
+    holdout: float = Field(default=0, ge=0, le=100)
+    canary: CanarySection | None = None
+    salt: str = ""
+
+
+class InputSection(_Section):
+    """Where a row keeps the parts of a document."""
+
+    custom_id: str = "custom_id"
+    text: str = "text"
+    expected: str = "expected"
+
+
+class BudgetSection(_Section):
+    """The most a job, and one item of it, may cost, in dollars."""
+
+    usd: Decimal | None = Field(default=None, gt=0)
+    per_item_usd: Decimal | None = Field(default=None, gt=0)
+
+
+class TaskFile(_Section):
+    """A task file's keys."""
+
+    task: Name
+    output_schema: str = Field(alias="schema")
+    prompt: PromptSection = PromptSection()
+    checks: ChecksSection = ChecksSection()
+    tiers: list[TierSection] = Field(min_length=1)
+    compare: dict[str, str] = {}
+    input: InputSection = InputSection()
+    route: RouteSection = RouteSection()
+    rollout: RolloutSection = RolloutSection()
+    budget: BudgetSection = BudgetSection()
+    max_output_tokens: int = Field(default=1024, ge=1, le=1_000_000)

@@ -1,0 +1,51 @@
+"""The rollouts of the tasks in hand, looked up again every second, so that running jobs follow what people change."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from routing.errors import ServiceUnreachableError
+from routing.rollout import Rollout
+from storage import rollouts
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from routing.task import FrozenTask
+    from storage.database import Database
+
+log = logging.getLogger(__name__)
+
+LOOK_EVERY_S = 1.0
+
+
+class RolloutWatch:
+    """Knows how each task's rollout stands, at most a second late. Safe to share between threads."""
+
+    def __init__(self, database: Database, clock: Callable[[], float] = monotonic) -> None:
+        self._database = database
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._known: dict[str, tuple[float, Rollout | None]] = {}
+
+    def get(self, task: FrozenTask) -> Rollout:
+        """Return the newest revision, or what the job's own task says where nobody has changed it.
+
+        While the ledger cannot be reached, what was known last holds.
+        """
+        with self._lock:
+            seen_s, newest = self._known.get(task.name, (float("-inf"), None))
+            if self._clock() - seen_s >= LOOK_EVERY_S:
+                newest = self._look(task.name, newest)
+                self._known[task.name] = (self._clock(), newest)
+        return Rollout.of_task(task.rollout) if newest is None else newest
+
+    def _look(self, task_name: str, last: Rollout | None) -> Rollout | None:
+        try:
+            return rollouts.current(self._database, task_name)
+        except ServiceUnreachableError as error:
+            log.warning("The rollout of %s stays as it was: %s", task_name, error)
+            return last
