@@ -10,6 +10,7 @@ from producer.json_text import embedded
 from routing.money import NanoUsd, to_usd
 
 if TYPE_CHECKING:
+    from storage.records import DecisionRecord
     from storage.results import AttemptResult, ItemResult, Trail
 
 
@@ -35,6 +36,7 @@ def item_figures(item: ItemResult) -> dict[str, object]:
         "state": str(item.state),
         "in_flight": item.in_flight,
         "fail_reason": item.fail_reason,
+        "needs_review": item.needs_review,
         "tier": item.tier,
         "attempts": item.attempts,
         "cost_usd": to_usd(NanoUsd(item.cost_nano_usd)),
@@ -54,8 +56,13 @@ def trail_figures(job: str, trail: Trail) -> dict[str, object]:
         "expected": None if item.expected is None else embedded(item.expected),
         "metadata": embedded(trail.metadata),
         "text": trail.text,
+        "decisions": [_decision_figures(decision) for decision in trail.decisions],
         "trail": [_attempt_figures(attempt) for attempt in trail.attempts],
     }
+
+
+def _decision_figures(decision: DecisionRecord) -> dict[str, object]:
+    return asdict(decision) | {"uid": str(decision.uid), "signals": embedded(decision.signals)}
 
 
 def _attempt_figures(attempt: AttemptResult) -> dict[str, object]:

@@ -26,6 +26,8 @@ class TierProgress:
     accepted: int
     escalated: int
     failed: int
+    routed: int
+    reviewed: int
     troubles: int
     input_tokens: int
     output_tokens: int

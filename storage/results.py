@@ -9,6 +9,7 @@ from sqlalchemy import select
 from sqlmodel import col
 
 from routing.errors import NotFoundError
+from storage.decision_log import decisions_of
 from storage.states import AttemptOutcome, FailReason, ItemState
 from storage.tables import Attempt, DocumentRow, Item
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from sqlalchemy import RowMapping
 
     from storage.database import Database
+    from storage.records import DecisionRecord
 
 _PAGE = 2000
 
@@ -41,6 +43,7 @@ class ItemResult:
     failures: str | None
     expected: str | None
     finished_ms: int | None
+    needs_review: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +75,9 @@ class AttemptResult:
     spans: str
     confidence: float | None
     repaired: bool
+    queued_ms: int
+    canary: bool
+    holdout: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,12 +92,13 @@ class Judgement:
 
 @dataclass(frozen=True, slots=True)
 class Trail:
-    """Everything known of one item: how it stands, its document, and each call in the order they were begun."""
+    """Everything known of one item: how it stands, its document, and its decisions and calls, each in their order."""
 
     item: ItemResult
     text: str
     metadata: str
     attempts: tuple[AttemptResult, ...]
+    decisions: tuple[DecisionRecord, ...] = ()
 
 
 _ITEM_COLUMNS = [
@@ -157,7 +164,7 @@ def labelled(database: Database, job_id: int) -> Iterator[tuple[str | None, str]
 
 
 def judgements(database: Database, job_id: int, positions: list[int]) -> dict[int, list[Judgement]]:
-    """Return every judged answer of these items, by position, oldest first."""
+    """Return every judged answer of these items, by position, oldest first; what only measured is left out."""
     found: dict[int, list[Judgement]] = {}
     query = (
         select(
@@ -167,6 +174,7 @@ def judgements(database: Database, job_id: int, positions: list[int]) -> dict[in
             col(Attempt.job_id) == job_id,
             col(Attempt.position).in_(positions),
             col(Attempt.outcome).in_({AttemptOutcome.ACCEPTED, AttemptOutcome.REJECTED}),
+            col(Attempt.holdout).is_(False),
         )
         .order_by(col(Attempt.started_ms), col(Attempt.uid))
     )
@@ -195,7 +203,13 @@ def trail(database: Database, job_id: int, reference: str) -> Trail:
             .where(col(Attempt.job_id) == job_id, col(Attempt.position) == row["position"])
             .order_by(col(Attempt.started_ms), col(Attempt.uid))
         ).mappings()
-        return Trail(_item(row), row["text"], row["metadata"], tuple(_attempt(attempt) for attempt in attempts))
+        return Trail(
+            _item(row),
+            row["text"],
+            row["metadata"],
+            tuple(_attempt(attempt) for attempt in attempts),
+            decisions_of(connection, job_id, row["position"]),
+        )
 
 
 def _item(row: RowMapping) -> ItemResult:
@@ -203,6 +217,7 @@ def _item(row: RowMapping) -> ItemResult:
     values["state"] = ItemState(row["state"])
     values["fail_reason"] = FailReason(row["fail_reason"]) if row["fail_reason"] else None
     values["in_flight"] = bool(row["in_flight"])
+    values["needs_review"] = bool(row["needs_review"])
     return ItemResult(**values)
 
 

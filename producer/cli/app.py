@@ -16,6 +16,7 @@ from producer.cli import (
     init,
     items,
     jobs,
+    log,
     report,
     results,
     rollout,
@@ -71,6 +72,7 @@ app.command()(report.report)
 app.command()(results.results)
 app.command()(items.items)
 app.command()(items.show)
+app.command()(log.log)
 app.command()(steering.cancel)
 app.command()(steering.retry)
 app.command()(steering.scale)

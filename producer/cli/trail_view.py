@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING
 from producer.cli.printable import one_line, printable
 from producer.dollars import shown
 from producer.items import failures_of
+from routing.decision import Layer
 from routing.money import NanoUsd, to_usd
 from storage.states import AttemptOutcome, ItemState
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from storage.records import DecisionRecord
     from storage.results import AttemptResult, ItemResult, Trail
 
 WIDTH = 100
@@ -26,11 +28,19 @@ _ENDINGS = {
     AttemptOutcome.REFUSED: "the provider will not accept this call",
     AttemptOutcome.OPINION: "a second opinion, judged with the attempt before it",
 }
+_LAYERS = {
+    Layer.DEFAULT: "By default the router",
+    Layer.RAMP: "The ramp",
+    Layer.RULE: "The rule",
+    Layer.CLASSIFIER: "The classifier",
+    Layer.ESCALATION: "After the verdict the router",
+    Layer.HOLDOUT: "The holdout",
+}
 
 
 def story(job: str, trail: Trail) -> str:
-    """Return the story of an item: how it stands, then each call in its order, then the output."""
-    return "\n".join([*_beginning(job, trail), *_attempts(trail), *_end(trail.item)])
+    """Return the story of an item: how it stands, each decision and call in their order, then the output."""
+    return "\n".join([*_beginning(job, trail), *_events(trail), *_end(trail.item)])
 
 
 def _beginning(job: str, trail: Trail) -> Iterator[str]:
@@ -45,41 +55,58 @@ def _beginning(job: str, trail: Trail) -> Iterator[str]:
     yield f"document: {len(trail.text)} characters: {one_line(trail.text, WIDTH)}"
 
 
-def _attempts(trail: Trail) -> Iterator[str]:
-    for number, attempt in enumerate(trail.attempts, 1):
+def _events(trail: Trail) -> Iterator[str]:
+    # A decision and the call it led to may fall into the same millisecond.
+    events = [(decision.decided_ms, 0, list(_decision(decision))) for decision in trail.decisions]
+    events += [(attempt.started_ms, 1, list(_attempt(attempt, trail.text))) for attempt in trail.attempts]
+    for number, (_, _, lines) in enumerate(sorted(events, key=lambda event: event[:2]), 1):
         yield ""
-        yield from _attempt(number, attempt, trail.text)
+        yield f"{number}. {lines[0]}"
+        yield from (f"   {line}" for line in lines[1:])
 
 
-def _attempt(number: int, attempt: AttemptResult, text: str) -> Iterator[str]:
+def _decision(decision: DecisionRecord) -> Iterator[str]:
+    rule = f" `{printable(decision.rule)}`" if decision.rule else ""
+    yield f"{_LAYERS[Layer(decision.layer)]}{rule} chose {decision.tier} ({decision.model}): {decision.cause}"
+    if decision.probability is not None and decision.threshold is not None:
+        source = decision.threshold_source or ""
+        yield f"the cheap tier passes with {decision.probability:.2f}, {decision.threshold:.2f} is needed ({source})"
+    signals = json.loads(decision.signals)
+    if signals:
+        yield ", ".join(f"{printable(name)} = {one_line(str(value), WIDTH)}" for name, value in signals.items())
+    yield f"by {decision.version}{', the canary' if decision.canary else ''}"
+
+
+def _attempt(attempt: AttemptResult, text: str) -> Iterator[str]:
     began = datetime.fromtimestamp(attempt.started_ms / 1000, UTC)
     trouble = f": {attempt.trouble}" if attempt.trouble else ""
-    yield f"{number}. {attempt.tier} asked {attempt.model} because of {attempt.cause} ({attempt.layer})"
-    yield f"   {_ENDINGS[attempt.outcome]}{trouble}"
+    measured = ", to measure only" if attempt.holdout else ""
+    yield f"{attempt.tier} asked {attempt.model} because of {attempt.cause} ({attempt.layer}){measured}"
+    yield f"{_ENDINGS[attempt.outcome]}{trouble}"
     for failure in failures_of(attempt.failures):
-        yield f"   - {failure['check']} {printable(failure['field'])}: {printable(failure['reason'])}"
+        yield f"- {failure['check']} {printable(failure['field'])}: {printable(failure['reason'])}"
     estimated = " (estimated)" if attempt.tokens_estimated else ""
     yield (
-        f"   {attempt.input_tokens} tokens in, {attempt.output_tokens} out{estimated},"
+        f"{attempt.input_tokens} tokens in, {attempt.output_tokens} out{estimated},"
         f" {shown(to_usd(NanoUsd(attempt.cost_nano_usd)))} by {attempt.price_source or 'no price'}"
     )
     yield (
-        f"   {began:%Y-%m-%d %H:%M:%S} UTC: {attempt.gate_wait_ms} ms at the gate, {attempt.limit_wait_ms} ms for the"
-        f" limit, {attempt.provider_ms} ms at the provider ({attempt.http_calls} HTTP calls), {attempt.checks_ms} ms"
-        " for checks"
+        f"{began:%Y-%m-%d %H:%M:%S} UTC: {attempt.queued_ms} ms queued, {attempt.gate_wait_ms} ms at the gate,"
+        f" {attempt.limit_wait_ms} ms for the limit, {attempt.provider_ms} ms at the provider"
+        f" ({attempt.http_calls} HTTP calls), {attempt.checks_ms} ms for checks"
     )
     if attempt.confidence is not None:
-        yield f"   confidence {attempt.confidence:.2f}"
+        yield f"confidence {attempt.confidence:.2f}"
     if attempt.answer is not None:
         mended = " (JSON was mended)" if attempt.repaired else ""
-        yield f"   answer{mended}: {one_line(attempt.answer, WIDTH)}"
+        yield f"answer{mended}: {one_line(attempt.answer, WIDTH)}"
     yield from _spans(attempt, text)
 
 
 def _spans(attempt: AttemptResult, text: str) -> Iterator[str]:
     for field, (start, end) in json.loads(attempt.spans).items():
         around = f"{text[max(0, start - _SOURCE_AROUND) : start]}[{text[start:end]}]{text[end : end + _SOURCE_AROUND]}"
-        yield f"   {printable(field)} found at {start}-{end}: {one_line(around, WIDTH)}"
+        yield f"{printable(field)} found at {start}-{end}: {one_line(around, WIDTH)}"
 
 
 def _end(item: ItemResult) -> Iterator[str]:
