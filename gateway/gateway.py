@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 
 DEADLINE_FACTOR = 2
 """A call with all its tries may take this many times its model's `timeout_s`."""
+PROBE_TOKENS = 256
+"""Enough for a model that thinks before it answers `{}`."""
+_ANSWERED = range(200, 300)
 MAX_TRIES = 4
 FIRST_BACKOFF_S = 0.25
 LONGEST_BACKOFF_S = 8.0
@@ -121,7 +124,7 @@ class Gateway:
             (Message("user", "Answer with {}."),),
             {"type": "object", "properties": {}, "required": [], "additionalProperties": False},
         )
-        await self._ask(self._find(model), prompt, max_output_tokens=16, logprobs=False)
+        await self._ask(self._find(model), prompt, max_output_tokens=PROBE_TOKENS, logprobs=False)
 
     async def aclose(self) -> None:
         """Close every connection."""
@@ -228,7 +231,7 @@ class Gateway:
             progress.http_calls += 1
             answer = await self._transport.post(model.url, model.headers, model.provider.body(call, manner), timeout_s)
             progress.exchange_s = self._clock() - began
-            if answer.status == 200:  # noqa: PLR2004 - OK
+            if answer.status in _ANSWERED:
                 reply = _read(model, answer)
                 if manner is not known:
                     model.manner = manner
@@ -250,17 +253,22 @@ def _model(spec: ModelSpec, key: SecretStr | None) -> _Model:
         provider=provider,
         url=provider.url(spec.base_url or provider.default_base_url),
         headers=provider.headers(key),
-        manner=Manner(_shapes(spec, provider)[0]),
+        manner=Manner(
+            _shapes(spec, provider)[0],
+            old_token_field=provider.uses_old_token_field(spec.base_url or provider.default_base_url),
+        ),
         breaker=Breaker(),
         limit=RateLimit(spec.requests_per_minute, spec.tokens_per_minute) if limited else None,
     )
 
 
 def _shapes(spec: ModelSpec, provider: Provider) -> tuple[Shape, ...]:
+    """Return the shapes to ask in: the wanted one, where the provider has it, and what is weaker."""
     if spec.structured == "auto":
         return provider.shapes
-    wanted = Shape(spec.structured)
-    return provider.shapes[provider.shapes.index(wanted) :] if wanted in provider.shapes else (Shape.TEXT,)
+    strengths = list(Shape)
+    strongest = strengths.index(Shape(spec.structured))
+    return tuple(shape for shape in provider.shapes if strengths.index(shape) >= strongest)
 
 
 def _read(model: _Model, answer: HttpAnswer) -> Reply:

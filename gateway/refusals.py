@@ -30,6 +30,9 @@ _ABOUT_SHAPE = {
     Shape.JSON: ("response_format", "json_object"),
     Shape.TEXT: (),
 }
+_PAYMENT_REQUIRED = 402
+_NO_CREDIT = frozenset({"insufficient_quota", "billing_hard_limit_reached", "billing_not_active"})
+"""What OpenAI calls an account without money, with status 429 (its guide to error codes)."""
 _TOO_LONG = frozenset({"context_length_exceeded", "string_above_max_length", "request_too_large"})
 _REMEDIES = {
     301: _MOVED,
@@ -50,6 +53,8 @@ _REMEDIES = {
 def trouble_of(answer: HttpAnswer, retry_after_s: float) -> ProviderTroubleError | None:
     """Return the passing trouble a status stands for, None where it is something else."""
     if answer.status == _TOO_MANY:
+        if _code(answer.body) in _NO_CREDIT:
+            return None  # waiting brings no money
         return ProviderTroubleError("The provider limits the rate (429).", Trouble.RATE_LIMITED, retry_after_s)
     if answer.status >= _OVERLOADED_FROM and answer.status not in _FORM_STATUSES:
         return ProviderTroubleError(f"The provider has trouble ({answer.status}).", Trouble.OVERLOADED, retry_after_s)
@@ -68,8 +73,8 @@ def step_down(answer: HttpAnswer, manner: Manner, shapes: Sequence[Shape]) -> Ma
         return replace(manner, send_logprobs=False)
     if manner.send_temperature and "temperature" in said:
         return replace(manner, send_temperature=False)
-    if not manner.old_token_field and "max_completion_tokens" in said:
-        return replace(manner, old_token_field=True)
+    if not manner.token_field_told and "max_completion_tokens" in said:
+        return replace(manner, old_token_field=not manner.old_token_field, token_field_told=True)
     following = shapes[shapes.index(manner.shape) + 1 :] if manner.shape in shapes else ()
     if following and any(word in said for word in _ABOUT_SHAPE[manner.shape]):
         return replace(manner, shape=following[0])
@@ -77,13 +82,17 @@ def step_down(answer: HttpAnswer, manner: Manner, shapes: Sequence[Shape]) -> Ma
 
 
 def refusal_of(answer: HttpAnswer, spec: ModelSpec) -> CallRefusedError:
-    """Return the error for a call that can never succeed. Of the provider's own words, only its code is told."""
+    """Return the error for a call that can never succeed. Of the provider's own words, only its code is told.
+
+    An account without credit is status 402, whatever the provider calls it.
+    """
     code = _code(answer.body)
     told = f"Model `{spec.name}` ({spec.provider}: {spec.model}) refused the call with status {answer.status}"
-    remedy = (_LONG_DOCUMENT if code in _TOO_LONG else _REMEDIES.get(answer.status, "")).format(
+    status = _PAYMENT_REQUIRED if code in _NO_CREDIT else answer.status
+    remedy = (_LONG_DOCUMENT if code in _TOO_LONG else _REMEDIES.get(status, "")).format(
         variable=spec.api_key_variable or "the key's variable", name=spec.name
     )
-    return CallRefusedError(f"{told}{f' ({code})' if code else ''}. {remedy}".rstrip(), answer.status)
+    return CallRefusedError(f"{told}{f' ({code})' if code else ''}. {remedy}".rstrip(), status)
 
 
 def _code(body: bytes) -> str:

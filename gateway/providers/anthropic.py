@@ -42,6 +42,10 @@ class AnthropicProvider:
         """Return where calls go."""
         return f"{base_url.rstrip('/')}/messages"
 
+    def uses_old_token_field(self, base_url: str) -> bool:  # noqa: ARG002 - the same everywhere
+        """Anthropic knows `max_tokens` only."""
+        return True
+
     def headers(self, key: SecretStr | None) -> Mapping[str, str]:
         """Return the headers of every call with this key."""
         headers = {"content-type": "application/json", "accept": "application/json", "anthropic-version": _VERSION}

@@ -6,6 +6,7 @@ import json
 from functools import lru_cache
 from math import isfinite
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import orjson
 
@@ -44,6 +45,10 @@ class OpenAiProvider:
         """Return where calls go."""
         return f"{base_url.rstrip('/')}/chat/completions"
 
+    def uses_old_token_field(self, base_url: str) -> bool:
+        """Tell whether an address is not OpenAI's own: others may ignore the new field, and the cap with it."""
+        return urlsplit(base_url).hostname != urlsplit(self.default_base_url).hostname
+
     def headers(self, key: SecretStr | None) -> Mapping[str, str]:
         """Return the headers of every call with this key."""
         headers = {"content-type": "application/json", "accept": "application/json"}
@@ -65,14 +70,12 @@ class OpenAiProvider:
         return orjson.dumps(body | _shape(call.prompt.schema, manner.shape))
 
     def read(self, body: bytes) -> Reply:
-        """Read an answer of status 200."""
+        """Read an answer of a 2xx status."""
         answer = read_json(body)
         choice = answer["choices"][0]
         message = choice["message"]
         refusal = message.get("refusal")
-        text = refusal or _tool_arguments(message) or message.get("content") or ""
-        if not isinstance(text, str):
-            raise TypeError("the message's content is not text")
+        text = refusal or _tool_arguments(message) or _content(message.get("content"))
         finish = _FINISH.get(choice.get("finish_reason") or "stop", FinishReason.OTHER)
         return Reply(
             text=text,
@@ -110,9 +113,20 @@ def _tool_arguments(message: Mapping[str, Any]) -> str | None:
     calls = message.get("tool_calls")
     if not calls:
         return None
-    arguments = calls[0]["function"]["arguments"]
+    # A call without arguments is an answer all the same: it was paid for, and would be the same the next time.
+    arguments = calls[0]["function"].get("arguments") or ""
     # Some compatible servers send the object itself instead of its text.
     return arguments if isinstance(arguments, str) else json.dumps(arguments)
+
+
+def _content(content: Any) -> str:  # noqa: ANN401 - read from the wire
+    """Return the text of a message, whose content may be a list of parts."""
+    if content is None or isinstance(content, str):
+        return content or ""
+    parts = [part.get("text") for part in content if part.get("type", "text") in {"text", "output_text"}]
+    if not all(isinstance(part, str) for part in parts):
+        raise TypeError("the message's content is not text")
+    return "".join(parts)
 
 
 def _usage(usage: Any) -> TokenUsage | None:  # noqa: ANN401 - read from the wire

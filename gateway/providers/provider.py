@@ -27,12 +27,14 @@ class Shape(StrEnum):
 class Manner:
     """What a model accepts, as far as is known: it starts hopeful and steps down with every refusal.
 
-    `old_token_field` is OpenAI's `max_tokens`, which newer models refuse for `max_completion_tokens`.
+    `old_token_field` is `max_tokens`, which OpenAI's newer models refuse for `max_completion_tokens`, while compatible
+    servers may silently ignore the new one. It changes once at most: `token_field_told` tells that it has.
     """
 
     shape: Shape
     send_temperature: bool = True
     old_token_field: bool = False
+    token_field_told: bool = False
     send_logprobs: bool = True
 
 
@@ -65,6 +67,10 @@ class Provider(Protocol):
         """The public address, where a deployment names none."""
         ...
 
+    def uses_old_token_field(self, base_url: str) -> bool:
+        """Tell whether an address is to be asked with `max_tokens` at first."""
+        ...
+
     @property
     def shapes(self) -> tuple[Shape, ...]:
         """The ways to ask for an answer's form here, strongest first."""
@@ -83,5 +89,5 @@ class Provider(Protocol):
         ...
 
     def read(self, body: bytes) -> Reply:
-        """Read an answer of status 200. Raises ValueError, KeyError, TypeError or IndexError for any other form."""
+        """Read an answer of a 2xx status. Raises ValueError, KeyError, TypeError or IndexError for any other form."""
         ...

@@ -240,7 +240,7 @@ def test_a_form_that_is_refused_is_not_asked_for_again() -> None:
     ("said", "field"),
     [
         ("temperature does not support 0.0", "temperature"),
-        ("use max_tokens, not max_completion_tokens", "max_completion_tokens"),
+        ("use max_completion_tokens, not max_tokens", "max_tokens"),
         ("logprobs are not supported", "logprobs"),
     ],
 )
