@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from routing.classifier.trained import TrainedClassifier
     from routing.decision import Decision
     from routing.deployment import Flag
     from routing.document import Document
@@ -34,18 +35,24 @@ class Routed:
 
 
 def route(
-    task: FrozenTask, rollout: Rollout, flags: Mapping[str, Flag], inputs: Sequence[str | Path], now_ms: int
+    task: FrozenTask,
+    rollout: Rollout,
+    classifier: TrainedClassifier | None,
+    flags: Mapping[str, Flag],
+    inputs: Sequence[str | Path],
+    now_ms: int,
 ) -> Iterator[Routed | Refusal]:
     """Yield the decision for each document at that time, and a refusal for each input that is none.
 
     Raises UsageError for an input that is not there.
     """
     router = Router(task)
+    predict = None if classifier is None else classifier.predict
     usual, canary = rollout.applied(task), rollout.with_canary(task)
 
     def routed(document: Document) -> Routed:
         facts = ItemFacts(task.name, document.text, document.pages, document.metadata, flags, now_ms)
-        decision = router.decide(document.custom_id, facts, rollout)
+        decision = router.decide(document.custom_id, facts, rollout, predict)
         is_canary = (
             rollout.canary is not None
             and rollout.canary.tier == decision.tier

@@ -39,6 +39,11 @@ def promoted(rollout: Rollout) -> Rollout:
     return rollout.model_copy(update={"canary": None, "promoted": {**rollout.promoted, canary.tier: override}})
 
 
+def classified(rollout: Rollout, version: int | None) -> Rollout:
+    """Let this version of the classifier decide; None for no version."""
+    return rollout.model_copy(update={"classifier": version})
+
+
 def rolled_back(changes: Sequence[tuple[str, Rollout]], beginning: Rollout) -> Rollout:
     """Return the rollout as it was before the last change that still holds; `changes` are (action, result), in order.
 

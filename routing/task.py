@@ -111,26 +111,14 @@ class RouteRuleSpec(_Frozen):
     tier: str
 
 
-class JudgeSpec(_Frozen):
-    """A cheap model that is asked whether the first tier will pass, and what it is told."""
-
-    model: str
-    system: str
-    user: str
-
-
 class ClassifierSpec(_Frozen):
-    """What estimates the probability that the first tier passes: `trained`, a judge, or both (hybrid).
+    """A classifier of whether the first tier passes, trained on at least `min_labels` outcomes of this task.
 
-    In a hybrid the judge is asked only within `band` of the threshold. `min_labels` is the least number of outcomes to
-    train on. `threshold` is a person's own, None where it follows from cost and target.
+    `threshold` is a person's own, None where it follows from what the tiers cost.
     """
 
-    trained: bool
-    judge: JudgeSpec | None = None
-    min_labels: int = Field(default=500, ge=20)
+    min_labels: int = Field(default=500, ge=1)
     threshold: float | None = Field(default=None, ge=0, le=1)
-    band: float = Field(default=0.1, ge=0, le=1)
 
 
 class RouteSpec(_Frozen):

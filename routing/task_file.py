@@ -14,6 +14,7 @@ from routing.task import (
     BudgetSpec,
     CanarySpec,
     ChecksSpec,
+    ClassifierSpec,
     ConfidenceSpec,
     FrozenTask,
     InputSpec,
@@ -65,6 +66,7 @@ def freeze(
     Raises InvalidFileError with every mistake: fields the schema does not have, rules that do not parse, comparators,
     tiers and template variables that do not exist.
     """
+    classifier = parsed.route.classifier
     task = FrozenTask(
         name=parsed.task,
         output=output,
@@ -76,7 +78,8 @@ def freeze(
         route=RouteSpec(
             rules=tuple(
                 RouteRuleSpec(id=rule.id, condition=rule.condition, tier=rule.tier) for rule in parsed.route.rules
-            )
+            ),
+            classifier=classifier and ClassifierSpec(min_labels=classifier.min_labels, threshold=classifier.threshold),
         ),
         rollout=_rollout(parsed, prompt_text),
         max_output_tokens=parsed.max_output_tokens,

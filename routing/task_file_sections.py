@@ -9,7 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.\-]{0,63}$")]
 LATER = {
-    "classifier": "the router's second layer",
+    "judge": "a model that is asked whether the first tier will pass",
+    "band": "asking a judge near the threshold",
     "target": "quality targets",
     "ask": "asking for failed fields only",
     "benefit": "escalating only where it is expected to help",
@@ -75,10 +76,19 @@ class RouteRuleSection(_Section):
     tier: str
 
 
+class ClassifierSection(_Section):
+    """A classifier trained on what became of this task's documents."""
+
+    train_from: Literal["outcomes"] = "outcomes"
+    min_labels: int = Field(default=500, ge=100)
+    threshold: float | None = Field(default=None, ge=0, le=1)
+
+
 class RouteSection(_Section):
     """How the first tier of an item is chosen."""
 
     rules: list[RouteRuleSection] = []
+    classifier: ClassifierSection | None = None
 
 
 class CanarySection(_Section):

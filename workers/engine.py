@@ -56,13 +56,12 @@ class Engine:
         self._gateway = open_gateway(settings, deployment, redis_url)
         gate = Gate(limit)
         self._recorder = Recorder(self._database, publisher)
+        prices = PriceList(deployment.models)
         leases = Leases(round(deployment.workers.lease_s * 1000))
         self.pipeline = Pipeline(
             database=self._database,
-            tasks=TaskCache(self._database, RolloutWatch(self._database)),
-            handler=ItemHandler(
-                self._database, self._gateway, Accountant(PriceList(deployment.models)), deployment.flags
-            ),
+            tasks=TaskCache(self._database, RolloutWatch(self._database), prices),
+            handler=ItemHandler(self._database, self._gateway, Accountant(prices), deployment.flags),
             leases=leases,
             gate=gate,
             loop=self._loop,

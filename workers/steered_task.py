@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING
 from routing.compiled_task import CompiledTask
 
 if TYPE_CHECKING:
+    from routing.classifier.trained import TrainedClassifier
+    from routing.decision import Decision
+    from routing.item_facts import ItemFacts
     from routing.rollout import Rollout
     from routing.router import Router
     from routing.task import FrozenTask
@@ -40,9 +43,12 @@ class SteeredTask:
     rollout: Rollout
     usual: CompiledTask
     canary: CompiledTask | None
+    classifier: TrainedClassifier | None
 
     @classmethod
-    def compile(cls, frozen: FrozenTask, router: Router, rollout: Rollout) -> SteeredTask:
+    def compile(
+        cls, frozen: FrozenTask, router: Router, rollout: Rollout, classifier: TrainedClassifier | None
+    ) -> SteeredTask:
         """Compile a task under a rollout. Raises a CheapfirstError where it does not compile here."""
         with_canary = rollout.with_canary(frozen)
         return cls(
@@ -52,7 +58,13 @@ class SteeredTask:
             rollout,
             CompiledTask(rollout.applied(frozen)),
             None if with_canary is None else CompiledTask(with_canary),
+            classifier,
         )
+
+    def decide(self, custom_id: str, facts: ItemFacts) -> Decision:
+        """Return where an item starts."""
+        predict = None if self.classifier is None else self.classifier.predict
+        return self.router.decide(custom_id, facts, self.rollout, predict)
 
     def variant(self, custom_id: str, tier: str) -> Variant:
         """Return the task as this item gets it in this tier."""

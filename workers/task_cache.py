@@ -8,9 +8,13 @@ from typing import TYPE_CHECKING
 
 from routing.router import Router
 from storage import jobs
+from workers.active_classifier import active_classifier
 from workers.steered_task import SteeredTask
 
 if TYPE_CHECKING:
+    from routing.price import PriceList
+    from routing.rollout import Rollout
+    from routing.task import FrozenTask
     from storage.database import Database
     from workers.rollout_watch import RolloutWatch
 
@@ -20,9 +24,10 @@ _KEPT = 64
 class TaskCache:
     """The tasks of the jobs seen lately, each under its rollout as it stands. Safe to share between threads."""
 
-    def __init__(self, database: Database, rollouts: RolloutWatch) -> None:
+    def __init__(self, database: Database, rollouts: RolloutWatch, prices: PriceList) -> None:
         self._database = database
         self._rollouts = rollouts
+        self._prices = prices
         self._lock = threading.Lock()
         self._tasks: OrderedDict[int, SteeredTask] = OrderedDict()
 
@@ -39,8 +44,12 @@ class TaskCache:
 
     def _compiled(self, job_id: int) -> SteeredTask:
         frozen = jobs.frozen_task(self._database, job_id)
-        return SteeredTask.compile(frozen, Router(frozen), self._rollouts.get(frozen))
+        return self._under(self._rollouts.get(frozen), frozen, Router(frozen))
 
     def _followed(self, task: SteeredTask) -> SteeredTask:
         rollout = self._rollouts.get(task.frozen)
-        return task if rollout == task.rollout else SteeredTask.compile(task.frozen, task.router, rollout)
+        return task if rollout == task.rollout else self._under(rollout, task.frozen, task.router)
+
+    def _under(self, rollout: Rollout, frozen: FrozenTask, router: Router) -> SteeredTask:
+        classifier = active_classifier(self._database, self._prices, frozen, rollout)
+        return SteeredTask.compile(frozen, router, rollout, classifier)

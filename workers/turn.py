@@ -79,7 +79,7 @@ class Turn:
             flags=flags,
             now_ms=self._started_ms,
         )
-        decision = task.router.decide(item.custom_id, facts, task.rollout)
+        decision = task.decide(item.custom_id, facts)
         self._decide(decision)
         if decision.tier == item.tier:
             return None

@@ -24,6 +24,7 @@ from producer.cli import (
     run,
     steering,
     submit,
+    train,
     worker,
 )
 from routing.errors import CheapfirstError
@@ -83,6 +84,7 @@ app.command()(rollout.holdout)
 app.command()(rollout.canary)
 app.command()(rollout.promote)
 app.command()(rollout.rollback)
+app.command()(train.train)
 app.command()(worker.worker)
 app.command()(flower.flower)
 app.add_typer(db.app, name="db")

@@ -39,6 +39,8 @@ def route(
     from producer.rollouts import current
     from producer.route import route as routed
     from producer.task_folder import load_task
+    from routing.price import PriceList
+    from workers.active_classifier import active_classifier
     from workers.settings import read_settings
 
     settings = read_settings()
@@ -46,10 +48,11 @@ def route(
     _, spec = deployment_for(settings, deployment, task)
     with open_ledger(settings, create=True) as database:
         rollout = current(database, frozen)
+        classifier = active_classifier(database, PriceList(spec.models), frozen, rollout)
     tiers: Counter[str] = Counter()
     refused = 0
     with stdout() as stream:
-        for found in routed(frozen, rollout, spec.flags, inputs, time.time_ns() // 1_000_000):
+        for found in routed(frozen, rollout, classifier, spec.flags, inputs, time.time_ns() // 1_000_000):
             if isinstance(found, Refusal):
                 refused += 1
                 continue
@@ -87,6 +90,8 @@ def _line(routed: Routed, *, explain: bool) -> str:
 
     decision = routed.decision
     parts = [f"{one_line(routed.custom_id, 60)}  {decision.tier}  {decision.layer}: {decision.cause}"]
+    if decision.probability is not None:
+        parts.append(f"{decision.probability:.2f} against {decision.threshold:.2f} ({decision.threshold_source})")
     if decision.rule:
         parts.append(f"rule {decision.rule}")
     parts += [mark for mark, holds in (("canary", routed.is_canary), ("holdout", routed.is_holdout)) if holds]

@@ -61,7 +61,7 @@ def engine_room(database: Database, deployment: DeploymentSpec, limit: int = 20)
     gate = Gate(limit)
     pipeline = Pipeline(
         database=database,
-        tasks=TaskCache(database, RolloutWatch(database)),
+        tasks=TaskCache(database, RolloutWatch(database), PriceList(deployment.models)),
         handler=ItemHandler(
             database, gateway, Accountant(PriceList(deployment.models)), deployment.flags, jitter=lambda: 0.0
         ),

@@ -8,15 +8,17 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import pytest
 from sqlalchemy import select
 from sqlmodel import col
 
 from evaluation.model_server.engine import Engine, EngineRequest
 from evaluation.model_server.faults import Fault, FaultPlan
-from routing.rollout_changes import held_out, ramped, with_canary
+from routing.rollout_changes import classified, held_out, ramped, with_canary
 from routing.task import (
     CanarySpec,
     ChecksSpec,
+    ClassifierSpec,
     FrozenTask,
     JsonSchema,
     RolloutSpec,
@@ -24,10 +26,11 @@ from routing.task import (
     RouteSpec,
     TierSpec,
 )
-from storage import jobs, progress, results, rollouts
+from storage import classifiers, jobs, progress, results, rollouts
 from storage.database import Database
 from storage.router_tables import DecisionRow
 from storage.states import ItemState, JobState
+from tests.routing.classifier.test_classifier import model
 from tests.support.engine_room import EngineRoom, engine_room
 from tests.support.ledgers import TIERS
 from tests.support.loopback import answering, loopback
@@ -261,3 +264,31 @@ def test_the_same_items_decide_alike_in_another_job(ledger: Database) -> None:
             routed.append({item.custom_id for item in results.items(ledger, job) if item.tier == "expensive"})
     assert routed[0] == routed[1]
     assert 0 < len(routed[0]) < 30
+
+
+def test_an_active_classifier_decides_within_seconds(ledger: Database) -> None:
+    """Its probability, the threshold from prices and its version stand with the decision."""
+    task = TASK.model_copy(update={"route": RouteSpec(classifier=ClassifierSpec())})
+    version = classifiers.add(ledger, "totals", model(intercept=-4.0), "{}", "a test")
+    with at_work(ledger, answering(RIGHT)) as room:
+        job = _job(ledger, 2, task)
+        room.pipeline.run_chunk("cheap", job, [1])
+        _change(ledger, lambda rollout: classified(rollout, version))
+        threading.Event().wait(1.1)  # what a worker may be late by
+        room.pipeline.run_chunk("cheap", job, [2])
+    (before,), (after,) = _decisions(ledger, job, 1), _decisions(ledger, job, 2)
+    assert (before.tier, before.layer) == ("cheap", "default")
+    assert (after.tier, after.layer, after.cause) == ("expensive", "classifier", "unlikely_to_pass")
+    assert (after.threshold, after.threshold_source, after.version) == (1.0, "cost", "classifier:1")
+    assert after.probability == pytest.approx(0.018, abs=0.001)
+
+
+def test_a_classifier_that_is_not_there_stops_the_job_with_a_reason(ledger: Database) -> None:
+    """Rather than routing by something else than was asked for."""
+    task = TASK.model_copy(update={"route": RouteSpec(classifier=ClassifierSpec())})
+    _change(ledger, lambda rollout: classified(rollout, 9))
+    with at_work(ledger, answering(RIGHT)) as room:
+        job = _job(ledger, 1, task)
+        assert room.pipeline.run_chunk("cheap", job, [1]) == 0
+    stopped = jobs.find(ledger, str(job))
+    assert (stopped.state, "no classifier 9" in stopped.stop_detail) == (JobState.STOPPED, True)

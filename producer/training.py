@@ -1,0 +1,69 @@
+"""Training a task's classifier on the ledger, and choosing which version decides."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from evaluation.training import train
+from producer.rollouts import change, current, user_name
+from routing.errors import UsageError
+from routing.rollout_changes import classified
+from storage import classifiers, rollouts
+from storage.outcomes import first_outcomes
+
+if TYPE_CHECKING:
+    from evaluation.training import Metrics
+    from routing.task import ClassifierSpec, FrozenTask
+    from storage.database import Database
+
+MOST_OUTCOMES = 50_000
+"""The newest outcomes are enough, and fit into memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """A new version, and how it does on outcomes it was not trained on."""
+
+    version: int
+    metrics: Metrics
+
+
+def train_classifier(database: Database, task: FrozenTask) -> Trained:
+    """Train a version on the outcomes of a task's first tier, and keep it; it decides nothing until it is activated.
+
+    Raises UsageError where the task asks for no classifier, outcomes do not do, or scikit-learn is missing.
+    """
+    spec = _spec(task)
+    first = current(database, task).applied(task).tiers[0]
+    outcomes = list(first_outcomes(database, task.name, first.name, first.model, MOST_OUTCOMES))
+    model, metrics = train(task.name, outcomes, spec.min_labels)
+    version = classifiers.add(database, task.name, model, json.dumps(metrics.as_json()), user_name())
+    return Trained(version, metrics)
+
+
+def activate(database: Database, task: FrozenTask, version: int) -> None:
+    """Let a version decide, for running jobs too. Raises UsageError, NotFoundError where there is no such version."""
+    _spec(task)
+    classifiers.model(database, task.name, version)
+    change(database, task, f"classifier {version}", lambda rollout: classified(rollout, version))
+
+
+def roll_back(database: Database, task: FrozenTask) -> int | None:
+    """Let the version decide that was active before, and return it, None for none. Raises UsageError where none was."""
+    active = current(database, task).classifier
+    if active is None:
+        raise UsageError(f"Task `{task.name}` has no active classifier.")
+    versions = [changed.rollout.classifier for changed in rollouts.history(database, task.name)]
+    before = next((version for version in reversed(versions) if version != active), None)
+    change(database, task, "classifier rollback", lambda rollout: classified(rollout, before))
+    return before
+
+
+def _spec(task: FrozenTask) -> ClassifierSpec:
+    if task.route.classifier is None:
+        raise UsageError(
+            f"Task `{task.name}` asks for no classifier.", "Add `route: {classifier: {train_from: outcomes}}` to it."
+        )
+    return task.route.classifier
