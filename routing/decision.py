@@ -35,18 +35,14 @@ class Cause(StrEnum):
     VERDICT_FAILED = "verdict_failed"
     CALL_REFUSED = "call_refused"  # the tier below will never take this document: too long, or declined
     REPAIR = "repair"  # the same tier again, told which checks failed
-    FIELDS_FAILED = "fields_failed"  # the answer for the failed fields did not do: the whole object
-    UNLIKELY_TO_HELP = "unlikely_to_help"  # the next tier is expected to fail as well: kept for a person
     HOLDOUT = "holdout"
     AGREEMENT = "agreement"  # a second cheap model, asked for its opinion in the same tier
-    JUDGE = "judge"  # a cheap model, asked whether the cheap tier will pass
 
 
 class ThresholdSource(StrEnum):
     """Where the probability comes from above which an item starts cheap. Never rename one: they are stored."""
 
     COST = "cost"  # cost of the cheap call over cost of the expensive one
-    QUALITY = "quality"  # what the task's target asks for, from measured outcomes
     TYPED = "typed"  # a person wrote it into the task file
 
 

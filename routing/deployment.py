@@ -10,8 +10,6 @@ from typing import Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from routing.task import OnExceed
-
 
 class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -74,13 +72,6 @@ class WorkerSpec(_Frozen):
     lease_s: float = Field(default=30.0, ge=1)
 
 
-class DayBudgetSpec(_Frozen):
-    """The most all jobs together may cost in one day (UTC), in dollars, and what happens when it is used up."""
-
-    usd_per_day: Decimal | None = None
-    on_exceed: OnExceed = "pause"
-
-
 Flag: TypeAlias = bool | int | float | str
 
 
@@ -95,7 +86,6 @@ class DeploymentSpec(_Frozen):
     servers: dict[str, ServerSpec] = Field(default_factory=dict)
     workers: WorkerSpec = WorkerSpec()
     flags: dict[str, Flag] = Field(default_factory=dict)
-    budget: DayBudgetSpec = DayBudgetSpec()
     http_client: Literal["pyreqwest", "httpx"] = "pyreqwest"
 
     def queue(self, name: str) -> QueueSpec:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from decimal import Decimal
-from typing import Literal, TypeAlias
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
@@ -32,18 +32,10 @@ class JsonSchema(_Frozen):
     json_schema: dict[str, JsonValue]
 
 
-class BenefitSpec(_Frozen):
-    """Escalate only where the next tier may help: with a probability of `least`, judged after `min_pairs` outcomes."""
-
-    least: float = Field(ge=0, le=1)
-    min_pairs: int = Field(default=30, ge=1)
-
-
 class TierSpec(_Frozen):
     """One rung of the ladder: the queue's name, the deployment's name of its model, and what it is told.
 
-    `repair` is how often this tier is asked again with the failed checks told, before the item goes up. `ask` is what
-    is asked of it about an item that failed below. `benefit` says when going up from this tier is worth it.
+    `repair` is how often this tier is asked again with the failed checks told, before the item goes up.
     """
 
     name: str
@@ -51,8 +43,6 @@ class TierSpec(_Frozen):
     system: str
     user: str
     repair: int = Field(default=0, ge=0)
-    ask: Literal["whole", "failed_fields"] = "whole"
-    benefit: BenefitSpec | None = None
 
 
 class ConfidenceSpec(_Frozen):
@@ -91,16 +81,11 @@ class InputSpec(_Frozen):
     expected: str = "expected"
 
 
-OnExceed: TypeAlias = Literal["pause", "cheap_only", "fail"]
-"""What happens when a budget covers no further call: the job stops, only the first tier goes on, or items fail."""
-
-
 class BudgetSpec(_Frozen):
-    """The most a job, and one item of it, may cost, in dollars, and what happens when it is used up."""
+    """The most a job, and one item of it, may cost, in dollars."""
 
     usd: Decimal | None = None
     per_item_usd: Decimal | None = None
-    on_exceed: OnExceed = "pause"
 
 
 class RouteRuleSpec(_Frozen):
@@ -128,16 +113,6 @@ class RouteSpec(_Frozen):
     classifier: ClassifierSpec | None = None
 
 
-class ConditionSpec(_Frozen):
-    """A bound on what a canary may do against the tier's own model, as measured.
-
-    `pass_rate_drop` is in shares (0.03 is three points), `cost_rise` a fraction of the tier's cost per call.
-    """
-
-    pass_rate_drop: float | None = Field(default=None, ge=0, le=1)
-    cost_rise: float | None = Field(default=None, ge=-1)
-
-
 class CanarySpec(_Frozen):
     """A share of a tier's items that a new model gets, in percent; prompts not given are the tier's own."""
 
@@ -146,8 +121,6 @@ class CanarySpec(_Frozen):
     share: float = Field(gt=0, le=100)
     system: str | None = None
     user: str | None = None
-    rollback_if: ConditionSpec = ConditionSpec()
-    promote_if: ConditionSpec = ConditionSpec()
 
 
 class RolloutSpec(_Frozen):
@@ -160,21 +133,6 @@ class RolloutSpec(_Frozen):
     holdout: float = Field(default=0, ge=0, le=100)
     canary: CanarySpec | None = None
     salt: str = ""
-
-
-class TargetSpec(_Frozen):
-    """The quality wanted: at most `margin` of accepted answers may be wrong more often, at this confidence."""
-
-    margin: float = Field(gt=0, lt=1)
-    confidence: float = Field(default=0.95, gt=0.5, lt=1)
-
-
-class CacheSpec(_Frozen):
-    """Whether exact answers are kept and used again: `read` only uses them, `write` also keeps new ones."""
-
-    mode: Literal["off", "read", "write"] = "off"
-    max_age_days: float | None = Field(default=None, gt=0)
-    max_mb: float | None = Field(default=None, gt=0)
 
 
 class CircuitSpec(_Frozen):
@@ -196,8 +154,6 @@ class FrozenTask(_Frozen):
     budget: BudgetSpec = BudgetSpec()
     route: RouteSpec = RouteSpec()
     rollout: RolloutSpec = RolloutSpec()
-    target: TargetSpec | None = None
-    cache: CacheSpec = CacheSpec()
     circuit: CircuitSpec = CircuitSpec()
     max_output_tokens: int = Field(default=1024, ge=1)
 

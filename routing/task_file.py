@@ -14,6 +14,7 @@ from routing.task import (
     BudgetSpec,
     CanarySpec,
     ChecksSpec,
+    CircuitSpec,
     ClassifierSpec,
     ConfidenceSpec,
     FrozenTask,
@@ -82,6 +83,7 @@ def freeze(
             classifier=classifier and ClassifierSpec(min_labels=classifier.min_labels, threshold=classifier.threshold),
         ),
         rollout=_rollout(parsed, prompt_text),
+        circuit=CircuitSpec(**parsed.circuit.model_dump()),
         max_output_tokens=parsed.max_output_tokens,
     )
     fields = field_names(output.json_schema)

@@ -15,7 +15,6 @@ LATER = {
     "ask": "asking for failed fields only",
     "benefit": "escalating only where it is expected to help",
     "cache": "exact results",
-    "circuit": "stopping a job whose cheap model is broken",
     "on_exceed": "what happens at the end of a budget",
     "rollback_if": "conditions on a canary",
     "promote_if": "conditions on a canary",
@@ -110,6 +109,13 @@ class RolloutSection(_Section):
     salt: str = ""
 
 
+class CircuitSection(_Section):
+    """When a job stops because nearly everything is escalated."""
+
+    max_escalation: float = Field(default=0.9, gt=0, le=1)
+    window: int = Field(default=200, ge=20)
+
+
 class InputSection(_Section):
     """Where a row keeps the parts of a document."""
 
@@ -137,5 +143,6 @@ class TaskFile(_Section):
     input: InputSection = InputSection()
     route: RouteSection = RouteSection()
     rollout: RolloutSection = RolloutSection()
+    circuit: CircuitSection = CircuitSection()
     budget: BudgetSection = BudgetSection()
     max_output_tokens: int = Field(default=1024, ge=1, le=1_000_000)

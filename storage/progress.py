@@ -27,7 +27,6 @@ class TierProgress:
     escalated: int
     failed: int
     routed: int
-    reviewed: int
     troubles: int
     input_tokens: int
     output_tokens: int

@@ -93,7 +93,6 @@ _FINISH = (
         cause=func.coalesce(bindparam("b_cause"), col(Item.cause)),
         decided=or_(col(Item.decided), bindparam("b_decided", type_=Boolean)),
         carried=bindparam("b_carried"),
-        needs_review=bindparam("b_needs_review"),
         claims=case((bindparam("b_clean"), 0), else_=col(Item.claims) - 1),
         lease_token=None,
         lease_until_ms=None,
@@ -126,7 +125,6 @@ def _item_values(record: ItemRecord) -> dict[str, object]:
         "b_cause": record.cause,
         "b_decided": record.decided,
         "b_carried": None,
-        "b_needs_review": False,
         "b_clean": True,
         "b_delay_ms": 0,
         "b_attempts": len(record.attempts),
@@ -154,13 +152,7 @@ def _next_values(following: Next) -> dict[str, object]:
 def _ended(following: Accepted | Failed | Measured) -> dict[str, object]:
     match following:
         case Accepted():
-            review = following.review
-            return {
-                "b_state": ItemState.DONE,
-                "b_output": following.output,
-                "b_failures": review,
-                "b_needs_review": review is not None,
-            }
+            return {"b_state": ItemState.DONE, "b_output": following.output}
         case Failed():
             return {
                 "b_state": ItemState.FAILED,

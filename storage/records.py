@@ -41,11 +41,8 @@ class AttemptRecord:
     confidence: float | None = None
     repaired: bool = False
     queued_ms: int = 0
-    asked: str = "whole"
     canary: bool = False
     holdout: bool = False
-    cached: bool = False
-    saved_nano_usd: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +67,9 @@ class DecisionRecord:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The item is done. `output` is its JSON text; `review` are failures a person should look at, None for none."""
+    """The item is done. `output` is its JSON text."""
 
     output: str
-    review: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,41 +132,6 @@ Next: TypeAlias = Accepted | Failed | Routed | Escalated | HeldOut | Measured | 
 
 
 @dataclass(frozen=True, slots=True)
-class CanaryOutcome:
-    """What one call of a canary, or of the tier's own model beside it, did. `arm` is `canary` or `control`."""
-
-    task_name: str
-    revision: int
-    arm: str
-    passed: bool
-    cost_nano_usd: int
-
-
-@dataclass(frozen=True, slots=True)
-class Fix:
-    """Whether what failed in `tier` passed once `next_model` was asked. Neither check nor field: the whole item."""
-
-    task_name: str
-    tier: str
-    next_model: str
-    check: str
-    field: str
-    fixed: bool
-
-
-@dataclass(frozen=True, slots=True)
-class KeptAnswer:
-    """An answer for the cache, under the digest of what determined it. `usage` is a JSON text."""
-
-    key: str
-    task_name: str
-    model: str
-    answer: str
-    usage: str
-    cost_nano_usd: int
-
-
-@dataclass(frozen=True, slots=True)
 class ItemRecord:
     """What came of one claim of one item.
 
@@ -192,9 +153,6 @@ class ItemRecord:
     decided: bool = True
     layer: str | None = None
     cause: str | None = None
-    canary_outcomes: tuple[CanaryOutcome, ...] = ()
-    fixes: tuple[Fix, ...] = ()
-    kept_answers: tuple[KeptAnswer, ...] = ()
 
     @property
     def key(self) -> tuple[int, int]:

@@ -43,7 +43,6 @@ class ItemResult:
     failures: str | None
     expected: str | None
     finished_ms: int | None
-    needs_review: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,7 +216,6 @@ def _item(row: RowMapping) -> ItemResult:
     values["state"] = ItemState(row["state"])
     values["fail_reason"] = FailReason(row["fail_reason"]) if row["fail_reason"] else None
     values["in_flight"] = bool(row["in_flight"])
-    values["needs_review"] = bool(row["needs_review"])
     return ItemResult(**values)
 
 

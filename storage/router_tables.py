@@ -51,23 +51,6 @@ class RolloutRow(SQLModel, table=True):
     changed_ms: int = Field(sa_column=big())
 
 
-class CanaryTally(SQLModel, table=True):
-    """What a canary, and the tier's own model beside it, have done since the revision that began it.
-
-    Costs per call are summed with their squares (nano-dollars), so that an interval can be told.
-    """
-
-    __tablename__ = "canary_tallies"
-
-    task_name: str = Field(primary_key=True)
-    revision: int = Field(primary_key=True)
-    arm: str = Field(primary_key=True)
-    calls: int = Field(default=0, sa_column=big(default=0))
-    passed: int = Field(default=0, sa_column=big(default=0))
-    cost_nano_usd: int = Field(default=0, sa_column=big(default=0))
-    cost_squares: float = Field(default=0.0, sa_column_kwargs={"server_default": "0"})
-
-
 class ClassifierRow(SQLModel, table=True):
     """One trained version of a task's classifier: its weights, and how it did on outcomes kept from it (JSON)."""
 
@@ -79,20 +62,3 @@ class ClassifierRow(SQLModel, table=True):
     metrics: str = Field(sa_column=Column(Text, nullable=False))
     trained_by: str
     created_ms: int = Field(sa_column=big())
-
-
-class FixTally(SQLModel, table=True):
-    """How often a check that failed on a field in a tier passed once the next tier's model was asked.
-
-    The row with neither check nor field counts whole items.
-    """
-
-    __tablename__ = "fix_tallies"
-
-    task_name: str = Field(primary_key=True)
-    tier: str = Field(primary_key=True)
-    next_model: str = Field(primary_key=True)
-    check: str = Field(primary_key=True)
-    field: str = Field(primary_key=True)
-    tried: int = Field(default=0, sa_column=big(default=0))
-    fixed: int = Field(default=0, sa_column=big(default=0))

@@ -21,7 +21,6 @@ class StopReason(StrEnum):
 
     BUDGET = "budget"  # what is left does not pay for another call
     PROVIDER_REFUSED = "provider_refused"  # a key, an account or a model's name: no item can succeed
-    DAY_BUDGET = "day_budget"  # the deployment's budget for the day; the job goes on by itself the next day
     ESCALATIONS = "escalations"  # so much was escalated of late that the cheap model must be broken
     TASK_UNUSABLE = "task_unusable"  # the workers cannot compile the task: a package its schema needs is missing there
 
@@ -41,7 +40,7 @@ class FailReason(StrEnum):
     QUARANTINED = "quarantined"  # claimed three times and never recorded: handling it kills the worker
     REFUSED = "refused"  # the provider will not accept the call for this document
     PROMPT = "prompt"  # its prompt cannot be written: the template asks for something this item lacks
-    BUDGET = "budget"  # a budget covers no further call: the item's own, or one whose `on_exceed` lets items end
+    BUDGET = "budget"  # another call would exceed the item's own budget
 
 
 class AttemptOutcome(StrEnum):

@@ -44,6 +44,16 @@ class Released:
     quarantined: int
 
 
+@dataclass(frozen=True, slots=True)
+class EscalationCount:
+    """How many items a tier of a job has judged, and how many of them it sent up."""
+
+    job_id: int
+    tier: str
+    verdicts: int
+    escalated: int
+
+
 def release_expired(database: Database) -> Released:
     """Take items back from workers that let their leases run out.
 
@@ -142,6 +152,23 @@ def waiting_tiers(database: Database) -> frozenset[str]:
                 .distinct()
             )
         )
+
+
+def escalation_counts(database: Database) -> list[EscalationCount]:
+    """Return how often each tier of each running job has accepted and escalated, from the tallies."""
+    verdicts = col(TierTally.accepted) + col(TierTally.escalated) + col(TierTally.failed)
+    with database.read() as connection:
+        rows = connection.execute(
+            select(
+                col(TierTally.job_id),
+                col(TierTally.tier),
+                verdicts.label("verdicts"),
+                col(TierTally.escalated),
+            )
+            .join(Job, col(Job.id) == col(TierTally.job_id))
+            .where(col(Job.state) == JobState.RUNNING)
+        ).mappings()
+        return [EscalationCount(**row) for row in rows]
 
 
 def claimable(database: Database, tier: str, idle_ms: int, limit: int) -> list[tuple[int, int]]:

@@ -51,8 +51,7 @@ class Item(SQLModel, table=True):
     """One document in a job, as the engine sees it. In flight where `lease_until_ms` lies ahead.
 
     `decided` tells that the router has chosen its first tier; `layer` and `cause` say why it is in this one. `carried`
-    is what an earlier turn hands to the next (JSON: an output, its failures). An item that is done and `needs_review`
-    keeps an output whose `failures` nobody was expected to mend.
+    is what an earlier turn hands to the next (JSON).
     """
 
     __tablename__ = "items"
@@ -90,13 +89,11 @@ class Item(SQLModel, table=True):
     layer: str = Field(default="default", sa_column_kwargs={"server_default": "default"})
     decided: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
     carried: str | None = Field(default=None, sa_column=Column(Text))
-    needs_review: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
     claims: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
     lease_token: str | None = None
     lease_until_ms: int | None = Field(default=None, sa_column=big(nullable=True))
     available_ms: int = Field(sa_column=big())
     reserved_nano_usd: int = Field(default=0, sa_column=big(default=0))
-    reserved_day: str | None = None
     attempts: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
     cost_nano_usd: int = Field(default=0, sa_column=big(default=0))
     baseline_nano_usd: int = Field(default=0, sa_column=big(default=0))
@@ -164,45 +161,14 @@ class Attempt(SQLModel, table=True):
     confidence: float | None = None
     repaired: bool = False
     queued_ms: int = Field(default=0, sa_column=big(default=0))
-    asked: str = Field(default="whole", sa_column_kwargs={"server_default": "whole"})
     canary: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
     holdout: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
-    cached: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
-    saved_nano_usd: int = Field(default=0, sa_column=big(default=0))
-
-
-class CachedAnswer(SQLModel, table=True):
-    """An exact answer of a model, kept under a digest of everything that determined it. `usage` is JSON."""
-
-    __tablename__ = "cached_answers"
-    __table_args__ = (Index("cached_answers_age", "task_name", "created_ms"),)
-
-    key: str = Field(primary_key=True)
-    task_name: str
-    model: str
-    answer: str = Field(sa_column=Column(Text, nullable=False))
-    usage: str = Field(sa_column=Column(Text, nullable=False))
-    cost_nano_usd: int = Field(sa_column=big())
-    size_bytes: int
-    created_ms: int = Field(sa_column=big())
-
-
-class SpendingDay(SQLModel, table=True):
-    """What all jobs have spent on one day (UTC, `2026-11-23`), and what claims made on it have reserved."""
-
-    __tablename__ = "spending_days"
-    __table_args__ = (CheckConstraint("reserved_nano_usd >= 0", name="spending_days_reserved"),)
-
-    day: str = Field(primary_key=True)
-    cost_nano_usd: int = Field(default=0, sa_column=big(default=0))
-    reserved_nano_usd: int = Field(default=0, sa_column=big(default=0))
 
 
 class TierTally(SQLModel, table=True):
     """What one tier has done for one job so far. `queued` counts its items that wait or are in flight.
 
-    `routed` left it for another tier before any call, `reviewed` are accepted ones that need a person, `cached` its
-    calls that were answered from the cache and `saved_nano_usd` what those would have cost.
+    `routed` left it for another tier before any call.
     """
 
     __tablename__ = "tier_tallies"
@@ -216,9 +182,6 @@ class TierTally(SQLModel, table=True):
     escalated: int = Field(default=0, sa_column=big(default=0))
     failed: int = Field(default=0, sa_column=big(default=0))
     routed: int = Field(default=0, sa_column=big(default=0))
-    reviewed: int = Field(default=0, sa_column=big(default=0))
-    cached: int = Field(default=0, sa_column=big(default=0))
-    saved_nano_usd: int = Field(default=0, sa_column=big(default=0))
     troubles: int = Field(default=0, sa_column=big(default=0))
     input_tokens: int = Field(default=0, sa_column=big(default=0))
     output_tokens: int = Field(default=0, sa_column=big(default=0))

@@ -54,9 +54,6 @@ _TIER_COLUMNS = (
     "escalated",
     "failed",
     "routed",
-    "reviewed",
-    "cached",
-    "saved_nano_usd",
     "troubles",
     "input_tokens",
     "output_tokens",
@@ -82,8 +79,6 @@ def _count_attempts(tiers: defaultdict[tuple[int, str], Counter[str]], record: I
         change["input_tokens"] += attempt.input_tokens
         change["output_tokens"] += attempt.output_tokens
         change["cost_nano_usd"] += attempt.cost_nano_usd
-        change["cached"] += attempt.cached
-        change["saved_nano_usd"] += attempt.saved_nano_usd
         if attempt.tokens_estimated:
             change["estimated_tokens"] += attempt.input_tokens + attempt.output_tokens
 
@@ -92,7 +87,7 @@ def _count_move(tiers: defaultdict[tuple[int, str], Counter[str]], record: ItemR
     here = tiers[record.job_id, record.tier]
     match record.next:
         case Accepted():
-            here.update(accepted=1, queued=-1, reviewed=record.next.review is not None)
+            here.update(accepted=1, queued=-1)
         case Failed():
             here.update(failed=1, queued=-1)
         case Routed():

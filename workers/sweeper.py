@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from routing.errors import CheapfirstError
 from storage import roles, sweeping
+from workers.circuit_watch import CircuitWatch
 
 if TYPE_CHECKING:
     from storage.database import Database
@@ -36,6 +37,7 @@ class Sweeper:
         self._broker = broker
         self._publisher = publisher
         self._name = name
+        self._circuits = CircuitWatch(database)
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="sweeper", daemon=True)
         self._thread.start()
@@ -49,6 +51,7 @@ class Sweeper:
         while not self._closing.wait(SWEEP_S):
             try:
                 if roles.hold(self._database, "sweeper", self._name, ROLE_LEASE_MS):
+                    self._circuits.look()
                     sweep(self._database, self._broker, self._publisher)
             except Exception as error:  # noqa: BLE001 - whatever it is, the next sweep may succeed
                 log.warning("Sweep failed: %s", error if isinstance(error, CheapfirstError) else type(error).__name__)

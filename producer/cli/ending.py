@@ -41,6 +41,7 @@ def of_job(job: JobRecord) -> ExitCode:
         StopReason.BUDGET: ExitCode.BUDGET,
         StopReason.PROVIDER_REFUSED: ExitCode.UNREACHABLE,
         StopReason.TASK_UNUSABLE: ExitCode.WRONG_USAGE,
+        StopReason.ESCALATIONS: ExitCode.GATE_FAILED,
     }[job.stop_reason]
 
 

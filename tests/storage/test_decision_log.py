@@ -41,7 +41,7 @@ def test_items_come_in_order_with_what_happened_to_them(ledger: Database) -> Non
     ]
     assert (first.position, first.custom_id, first.state) == (1, "item-1", "queued")
     assert [call.cost_nano_usd for call in second.attempts] == [4]
-    assert (second.state, second.needs_review, second.attempts[0].answer) == ("done", False, None)
+    assert (second.state, second.attempts[0].answer) == ("done", None)
     assert (third.decisions, third.attempts) == ((), ())
 
 

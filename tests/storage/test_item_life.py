@@ -25,7 +25,7 @@ BUDGET = 10_000
 BOUND = 100
 
 steps: st.SearchStrategy[Next] = st.one_of(
-    st.builds(Accepted, st.just("{}"), st.none() | st.just("[]")),
+    st.builds(Accepted, st.just("{}")),
     st.builds(Failed, st.just(FailReason.VERDICT), st.none(), st.just("[]")),
     st.builds(Escalated, st.just("expensive"), st.just("verdict_failed")),
     st.builds(Routed, st.just("expensive"), st.just("rule"), st.just("rule_matched")),

@@ -5,13 +5,16 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from sqlalchemy import text
 from sqlmodel import SQLModel
 
 from routing.errors import UsageError
-from storage import migrate
+from storage import jobs, migrate, results
 from storage.database import Database
+from storage.states import JobState, StopReason
 
 
 def test_of_many_migrators_one_does_the_work(ledger_url: str) -> None:
@@ -47,3 +50,37 @@ def test_a_migrated_ledger_is_current(ledger: Database) -> None:
     """What was upgraded is what the program needs."""
     migrate.require_current(ledger)
     assert migrate.version(ledger) is not None
+
+
+def test_a_ledger_of_the_first_version_keeps_its_jobs(ledger_url: str) -> None:
+    """Items that wait below are routed once they are claimed; those that were sent up stay where they are."""
+    database = Database(ledger_url)
+    with database.migration() as connection:
+        command.upgrade(migrate._config(connection), "0001")
+        connection.execute(
+            text(
+                "INSERT INTO jobs (id, name, task_name, task_fingerprint, task, content_hash, state, items_total,"
+                " created_ms) VALUES (1, 'old', 't', 'f', '{}', 'c', 'running', 2, 0)"
+            )
+        )
+        for position, tier, cause in ((1, "cheap", "first_tier"), (2, "expensive", "verdict_failed")):
+            values = {"position": position, "name": f"item-{position}", "tier": tier, "cause": cause}
+            connection.execute(
+                text(
+                    "INSERT INTO items (job_id, position, custom_id, tier, cause, available_ms)"
+                    " VALUES (1, :position, :name, :tier, :cause, 0)"
+                ),
+                values,
+            )
+            connection.execute(
+                text("INSERT INTO documents (job_id, position, text, metadata) VALUES (1, :position, 'x', '{}')"),
+                values,
+            )
+    assert migrate.upgrade(database)
+    assert [item.tier for item in results.items(database, 1)] == ["cheap", "expensive"]
+    with database.read() as connection:
+        decided = connection.execute(text("SELECT decided, layer FROM items ORDER BY position")).all()
+    assert [(bool(row.decided), row.layer) for row in decided] == [(False, "default"), (True, "escalation")]
+    assert jobs.stop(database, 1, StopReason.ESCALATIONS, "why")
+    assert jobs.find(database, "old").state is JobState.STOPPED
+    database.close()
