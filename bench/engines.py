@@ -13,7 +13,7 @@ _WRONG = '{"company": "Corner Shop", "date": "2018-12-25", "address": "1 High St
 
 def cheap(request: EngineRequest) -> str:
     """Name a total that is not in the document where the document says that it is hard."""
-    return _WRONG if "HARD" in request.messages[-1].content else _RIGHT
+    return _WRONG if "HARD" in request.document else _RIGHT
 
 
 def expensive(_request: EngineRequest) -> str:

@@ -101,6 +101,7 @@ def figures(standing: Progress, pace: Pace, workers: Sequence[WorkerReport]) -> 
                 "attempts": tier.attempts,
                 "accepted": tier.accepted,
                 "escalated": tier.escalated,
+                "routed": tier.routed,
                 "failed": tier.failed,
                 "troubles": tier.troubles,
                 "cost_usd": to_usd(NanoUsd(tier.cost_nano_usd)),

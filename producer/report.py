@@ -45,6 +45,7 @@ def job_report(database: Database, reference: str, deployment: DeploymentSpec | 
                 "attempts": tier.attempts,
                 "accepted": tier.accepted,
                 "escalated": tier.escalated,
+                "routed": tier.routed,
                 "failed": tier.failed,
                 "troubles": tier.troubles,
                 "input_tokens": tier.input_tokens,

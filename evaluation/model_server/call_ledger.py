@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class CallLedger:
-    """Counts answered and faulty calls, and calls by document (a hash of the last user message)."""
+    """Counts answered and faulty calls, and calls by document (a hash of the first user message)."""
 
     def __init__(self) -> None:
         self.answered: Counter[str] = Counter()
@@ -23,7 +23,7 @@ class CallLedger:
     def count_answer(self, request: EngineRequest) -> None:
         """Count a call that was answered, and will be billed."""
         self.answered[request.model] += 1
-        self.by_document[f"{request.model}:{document_hash(request.messages[-1].content)}"] += 1
+        self.by_document[f"{request.model}:{document_hash(request.document)}"] += 1
 
     def as_json(self) -> dict[str, object]:
         """Return the counts, as `GET /calls` shows them."""

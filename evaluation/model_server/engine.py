@@ -19,6 +19,11 @@ class EngineRequest:
     messages: tuple[Message, ...]
     schema: JsonObject | None
 
+    @property
+    def document(self) -> str:
+        """What was asked first: a conversation that goes on (a repair) is still about the same document."""
+        return next((message.content for message in self.messages if message.role == "user"), "")
+
 
 Engine: TypeAlias = Callable[[EngineRequest], str]
 """Returns the text of an answer. Runs on the server's event loop, so it must take milliseconds."""

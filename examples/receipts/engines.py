@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
 def offline_small(request: EngineRequest) -> str:
     """Answer by quick patterns."""
-    return json.dumps(read_quickly(document_lines(request.messages[-1].content)), ensure_ascii=False)
+    return json.dumps(read_quickly(document_lines(request.document)), ensure_ascii=False)
 
 
 def offline_large(request: EngineRequest) -> str:
     """Answer by layout, neighbours and arithmetic."""
-    return json.dumps(read_thoroughly(document_lines(request.messages[-1].content)), ensure_ascii=False)
+    return json.dumps(read_thoroughly(document_lines(request.document)), ensure_ascii=False)
 
 
 ENGINES = {"offline-small": offline_small, "offline-large": offline_large}

@@ -66,4 +66,4 @@ def loopback(
 
 def answering(answer: str | Callable[[str], str]) -> Engine:
     """Return an engine that answers with a text, or with what a function makes of the last message."""
-    return lambda request: answer if isinstance(answer, str) else answer(request.messages[-1].content)
+    return lambda request: answer if isinstance(answer, str) else answer(request.document)

@@ -26,7 +26,7 @@ def large(request: EngineRequest) -> str:
 
 def answer(request: EngineRequest, *totals: re.Pattern[str]) -> str:
     """Return the fields that are found, as JSON."""
-    text = request.messages[-1].content
+    text = request.document
     fields: dict[str, object] = {"supplier": text.strip().partition("\n")[0].strip()}
     number = NUMBER.search(text)
     if number:
