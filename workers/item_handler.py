@@ -63,7 +63,7 @@ class ItemHandler:
     ) -> ItemRecord:
         """Route, call, check and decide what comes next. Raises nothing for what the provider or the model does."""
         turn = Turn(self._accountant, item, task, gate_wait_ms)
-        routed = None if item.decided else turn.route(self._flags)
+        routed = turn.route(self._flags) if turn.is_undecided else None
         if routed is not None:
             return turn.end(routed)
         if not self._affords(turn, item_budget_nano_usd):

@@ -68,6 +68,14 @@ class Turn:
         """What the item has cost so far, this turn's calls included."""
         return self.item.cost_nano_usd + sum(attempt.cost_nano_usd for attempt in self._attempts)
 
+    @property
+    def is_undecided(self) -> bool:
+        """Whether the router has to choose: it has not yet, or the ramp sent the item up and has been raised since."""
+        task, item = self.steered, self.item
+        if item.decided and item.layer == Layer.RAMP:
+            return task.rollout.may_start_cheap(task.frozen.name, item.custom_id)
+        return not item.decided
+
     def route(self, flags: Mapping[str, Flag]) -> Routed | None:
         """Choose the item's first tier; return None where that is the one it is in."""
         task, item = self.steered, self.item

@@ -154,6 +154,24 @@ def test_a_ramp_changed_meanwhile_holds_for_the_rest_of_a_running_job(ledger: Da
     assert (decision.layer, decision.cause, decision.version) == ("ramp", "outside_ramp", "rollout:0")
 
 
+def test_a_raised_ramp_calls_back_what_still_waits_for_the_last_tier(ledger: Database) -> None:
+    """An item that was sent up only because of the ramp starts cheap after all, as long as nobody was asked."""
+    with at_work(ledger, answering(RIGHT)) as room:
+        job = _job(ledger, 2, TASK.model_copy(update={"rollout": RolloutSpec(ramp=0)}))
+        room.pipeline.run_chunk("cheap", job, [1, 2])
+        room.pipeline.run_chunk("expensive", job, [1])
+        _change(ledger, lambda rollout: ramped(rollout, 100))
+        threading.Event().wait(1.1)  # what a worker may be late by
+        room.pipeline.run_chunk("expensive", job, [2])
+        room.pipeline.run_chunk("cheap", job, [2])
+    assert [call.tier for call in results.trail(ledger, job, "1").attempts] == ["expensive"]
+    assert [call.tier for call in results.trail(ledger, job, "2").attempts] == ["cheap"]
+    told = [(row.tier, row.layer) for row in _decisions(ledger, job, 2)]
+    assert told == [("expensive", "ramp"), ("cheap", "default")]
+    cheap, expensive = progress.read(ledger, str(job)).tiers
+    assert (cheap.routed, cheap.accepted, expensive.routed, expensive.accepted) == (2, 1, 1, 1)
+
+
 def test_a_held_out_item_keeps_its_cheap_answer_and_is_measured(ledger: Database) -> None:
     """It also runs on the last tier; that call is marked, paid for, and changes nothing of the result."""
     with at_work(ledger, answering(RIGHT), answering('{"total": 9.00, "extra": 1}')) as room:
