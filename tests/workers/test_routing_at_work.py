@@ -143,11 +143,11 @@ def test_a_ramp_changed_meanwhile_holds_for_the_rest_of_a_running_job(ledger: Da
     with at_work(ledger, answering(RIGHT)) as room:
         job = _job(ledger, 40, TASK.model_copy(update={"rollout": RolloutSpec(ramp=0)}))
         room.pipeline.run_chunk("cheap", job, range(1, 21))
+        room.pipeline.run_chunk("expensive", job, range(1, 21))
         assert progress.read(ledger, str(job)).tiers[0].routed == 20
         _change(ledger, lambda rollout: ramped(rollout, 100))
         threading.Event().wait(1.1)  # what a worker may be late by
         room.pipeline.run_chunk("cheap", job, range(21, 41))
-        room.pipeline.run_chunk("expensive", job, range(1, 21))
     cheap, expensive = progress.read(ledger, str(job)).tiers
     assert (cheap.accepted, cheap.routed, expensive.accepted) == (20, 20, 20)
     (decision,) = _decisions(ledger, job, 1)
