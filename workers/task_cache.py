@@ -32,7 +32,11 @@ class TaskCache:
         self._tasks: OrderedDict[int, SteeredTask] = OrderedDict()
 
     def get(self, job_id: int) -> SteeredTask:
-        """Return the task of a job. Raises a CheapfirstError where it has none, or one that does not compile here."""
+        """Return the task of a job.
+
+        Raises a CheapfirstError where it has none, one that does not compile here, or one that names a model or a
+        classifier which is not here.
+        """
         with self._lock:
             known = self._tasks.get(job_id)
             task = self._compiled(job_id) if known is None else self._followed(known)
@@ -52,4 +56,8 @@ class TaskCache:
 
     def _under(self, rollout: Rollout, frozen: FrozenTask, router: Router) -> SteeredTask:
         classifier = active_classifier(self._database, self._prices, frozen, rollout)
-        return SteeredTask.compile(frozen, router, rollout, classifier)
+        task = SteeredTask.compile(frozen, router, rollout, classifier)
+        for variant in filter(None, (task.usual, task.canary)):
+            for tier in variant.task.tiers:
+                self._prices.source(tier.model)  # a model that is not here would fail each item by itself
+        return task

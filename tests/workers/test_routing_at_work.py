@@ -310,3 +310,14 @@ def test_a_classifier_that_is_not_there_stops_the_job_with_a_reason(ledger: Data
         assert room.pipeline.run_chunk("cheap", job, [1]) == 0
     stopped = jobs.find(ledger, str(job))
     assert (stopped.state, "no classifier 9" in stopped.stop_detail) == (JobState.STOPPED, True)
+
+
+def test_a_canary_that_the_workers_do_not_know_stops_the_job_with_a_reason(ledger: Database) -> None:
+    """Rather than failing its share of the items one by one."""
+    canary = CanarySpec(tier="cheap", model="elsewhere", share=1)
+    _change(ledger, lambda rollout: with_canary(rollout, canary))
+    with at_work(ledger, answering(RIGHT)) as room:
+        job = _job(ledger, 1, TASK)
+        assert room.pipeline.run_chunk("cheap", job, [1]) == 0
+    stopped = jobs.find(ledger, str(job))
+    assert (stopped.state, "no model `elsewhere`" in stopped.stop_detail) == (JobState.STOPPED, True)
