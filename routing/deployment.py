@@ -10,6 +10,8 @@ from typing import Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from routing.task import OnExceed
+
 
 class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -66,6 +68,13 @@ class ServerSpec(_Frozen):
     recordings: str = ""
 
 
+class DayBudgetSpec(_Frozen):
+    """The most all jobs together may cost in a day (UTC), in dollars, and what follows where it is used up."""
+
+    usd_per_day: Decimal = Field(gt=0)
+    on_exceed: OnExceed = OnExceed.PAUSE
+
+
 class WorkerSpec(_Frozen):
     """How long a claimed item stays with a worker that says nothing more, in seconds."""
 
@@ -86,6 +95,7 @@ class DeploymentSpec(_Frozen):
     servers: dict[str, ServerSpec] = Field(default_factory=dict)
     workers: WorkerSpec = WorkerSpec()
     flags: dict[str, Flag] = Field(default_factory=dict)
+    budget: DayBudgetSpec | None = None
     http_client: Literal["pyreqwest", "httpx"] = "pyreqwest"
 
     def queue(self, name: str) -> QueueSpec:

@@ -9,7 +9,16 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from routing.deployment import DeploymentSpec, Flag, ModelSpec, PriceSpec, QueueSpec, ServerSpec, WorkerSpec
+from routing.deployment import (
+    DayBudgetSpec,
+    DeploymentSpec,
+    Flag,
+    ModelSpec,
+    PriceSpec,
+    QueueSpec,
+    ServerSpec,
+    WorkerSpec,
+)
 from routing.errors import InvalidFileError, Problem, UsageError
 from routing.file_errors import in_order, nearest, validate
 from routing.yaml_source import parse_yaml
@@ -22,7 +31,6 @@ if TYPE_CHECKING:
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.\-]{0,63}$")]
 _VARIABLE = re.compile(r"env:([A-Za-z_][A-Za-z0-9_]*)")
-LATER = {"budget": "a budget for the day"}
 
 
 class _Section(BaseModel):
@@ -76,6 +84,13 @@ class WorkersSection(_Section):
     lease_s: float = Field(default=30.0, ge=1, le=86_400)
 
 
+class BudgetSection(_Section):
+    """The most all jobs together may cost in a day."""
+
+    usd_per_day: Decimal = Field(gt=0)
+    on_exceed: Literal["pause", "cheap_only", "fail"] = "pause"
+
+
 class DeploymentFile(_Section):
     """A deployment file's keys."""
 
@@ -84,13 +99,14 @@ class DeploymentFile(_Section):
     servers: dict[Name, ServerSection] = {}
     workers: WorkersSection = WorkersSection()
     flags: dict[Name, Flag] = {}
+    budget: BudgetSection | None = None
     http_client: Literal["pyreqwest", "httpx"] = "pyreqwest"
 
 
 def parse_deployment_file(text: str, file: str) -> DeploymentSpec:
     """Parse a deployment file. Paths of servers stay as written. Raises InvalidFileError with every mistake."""
     source = parse_yaml(text, file)
-    parsed, problems = validate(DeploymentFile, source, LATER)
+    parsed, problems = validate(DeploymentFile, source, {})
     if parsed is not None:
         problems += _key_problems(parsed, source)
         problems += _address_problems(parsed, source)
@@ -103,6 +119,7 @@ def parse_deployment_file(text: str, file: str) -> DeploymentSpec:
         servers={name: ServerSpec(name=name, **section.model_dump()) for name, section in parsed.servers.items()},
         workers=WorkerSpec(lease_s=parsed.workers.lease_s),
         flags=parsed.flags,
+        budget=parsed.budget and DayBudgetSpec(**parsed.budget.model_dump()),
         http_client=parsed.http_client,
     )
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from decimal import Decimal
+from enum import StrEnum
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
@@ -81,11 +82,20 @@ class InputSpec(_Frozen):
     expected: str = "expected"
 
 
+class OnExceed(StrEnum):
+    """What follows where a budget is used up."""
+
+    PAUSE = "pause"  # the job stops; what is not done stays queued
+    CHEAP_ONLY = "cheap_only"  # the first tier goes on; what needs a later one ends as failed
+    FAIL = "fail"  # what is not paid for ends as failed
+
+
 class BudgetSpec(_Frozen):
-    """The most a job, and one item of it, may cost, in dollars."""
+    """The most a job, and one item of it, may cost, in dollars, and what follows where the job's is used up."""
 
     usd: Decimal | None = None
     per_item_usd: Decimal | None = None
+    on_exceed: OnExceed = OnExceed.PAUSE
 
 
 class RouteRuleSpec(_Frozen):

@@ -15,7 +15,6 @@ LATER = {
     "ask": "asking for failed fields only",
     "benefit": "escalating only where it is expected to help",
     "cache": "exact results",
-    "on_exceed": "what happens at the end of a budget",
     "rollback_if": "conditions on a canary",
     "promote_if": "conditions on a canary",
 }
@@ -125,10 +124,11 @@ class InputSection(_Section):
 
 
 class BudgetSection(_Section):
-    """The most a job, and one item of it, may cost, in dollars."""
+    """The most a job, and one item of it, may cost, in dollars, and what follows where it is used up."""
 
     usd: Decimal | None = Field(default=None, gt=0)
     per_item_usd: Decimal | None = Field(default=None, gt=0)
+    on_exceed: Literal["pause", "cheap_only", "fail"] = "pause"
 
 
 class TaskFile(_Section):

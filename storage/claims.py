@@ -10,15 +10,17 @@ from sqlmodel import col
 
 from routing.decision import Layer
 from storage.clock import now_ms
+from storage.reserving import cover
 from storage.states import ItemState, JobState, StopReason
 from storage.tables import DocumentRow, Item, Job
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Collection, Sequence
 
     from sqlalchemy import ColumnElement, Connection, RowMapping
 
     from storage.database import Database
+    from storage.reserving import SpendingRules
 
 MAX_CLAIMS = 3
 """Claims without a record after which an item is taken for a poison document."""
@@ -43,6 +45,7 @@ class ClaimedItem:
     pages: int | None
     attempts: int
     cost_nano_usd: int
+    baseline_nano_usd: int = 0
     layer: str = Layer.DEFAULT
     decided: bool = False
     carried: str | None = None
@@ -53,11 +56,13 @@ class ClaimedItem:
 class Claim:
     """What a worker got of a message: the items that were free.
 
-    `item_budget_nano_usd` is the most one item may cost; None where there is no limit.
+    `item_budget_nano_usd` is the most one item may cost; None where there is no limit. `unpaid` are leased as well, to
+    be ended without a call: no budget will pay for them.
     """
 
     item_budget_nano_usd: int | None
     items: tuple[ClaimedItem, ...]
+    unpaid: tuple[ClaimedItem, ...] = ()
 
 
 def claim(
@@ -68,28 +73,30 @@ def claim(
     positions: Sequence[int],
     lease_token: str,
     lease_ms: int,
-    upper_bound: Callable[[ClaimedItem], int],
+    spending: SpendingRules,
 ) -> Claim | None:
     """Take what is free of these items, in one transaction; None where nothing may be claimed.
 
     Free is: queued in this tier, no lease, due, its job running. The rest is skipped, so that a message that is
     delivered twice costs nothing. A lease that ran out is the sweeper's to take back, with what was reserved under it.
-    Where the job has a budget, `upper_bound` (nano-dollars) is reserved for each item, and items it does not cover stay
-    queued; a job that cannot pay for one more call and waits for no other is stopped.
+    Where the job or the day has a budget, the upper bound of each item is reserved, and items that are not covered stay
+    queued, are `unpaid`, or the job stops, as `spending` says.
     """
     with database.write() as connection:
         job = _job(connection, job_id)
         if job is None or job["state"] != JobState.RUNNING:
             return None
-        if job["budget_nano_usd"] is not None:
+        has_budget = job["budget_nano_usd"] is not None or spending.day is not None
+        if has_budget:
             # Reserving changes the job's row, so it is locked before its items are, as recording does.
             job = _job(connection, job_id, lock=True)
             if job is None or job["state"] != JobState.RUNNING:
                 return None
         items = _take(connection, job_id, tier, positions, lease_token, lease_ms)
-        if items and job["budget_nano_usd"] is not None:
-            items = _reserve(connection, job, items, upper_bound)
-    return Claim(job["item_budget_nano_usd"], tuple(items)) if items else None
+        unpaid: list[ClaimedItem] = []
+        if items and has_budget:
+            items, unpaid = _reserve(database, connection, job, tier, items, spending)
+    return Claim(job["item_budget_nano_usd"], tuple(items), tuple(unpaid)) if items or unpaid else None
 
 
 def _job(connection: Connection, job_id: int, *, lock: bool = False) -> RowMapping | None:
@@ -135,6 +142,7 @@ def _take(
                 col(Item.custom_id),
                 col(Item.attempts),
                 col(Item.cost_nano_usd),
+                col(Item.baseline_nano_usd),
                 (now_ms() - col(Item.available_ms)).label("queued_ms"),
             )
         ).mappings()
@@ -167,6 +175,7 @@ def _claimed(job_id: int, tier: str, lease_token: str, item: RowMapping, documen
         pages=document["pages"],
         attempts=item["attempts"],
         cost_nano_usd=item["cost_nano_usd"],
+        baseline_nano_usd=item["baseline_nano_usd"],
         layer=item["layer"],
         decided=item["decided"],
         carried=item["carried"],
@@ -175,31 +184,42 @@ def _claimed(job_id: int, tier: str, lease_token: str, item: RowMapping, documen
 
 
 def _reserve(
-    connection: Connection, job: RowMapping, items: list[ClaimedItem], upper_bound: Callable[[ClaimedItem], int]
-) -> list[ClaimedItem]:
-    left = job["budget_nano_usd"] - job["cost_nano_usd"] - job["reserved_nano_usd"]
-    covered: list[ClaimedItem] = []
-    reserved = 0
-    for item in items:
-        bound = upper_bound(item)
-        if reserved + bound > left:
-            break
-        reserved += bound
-        covered.append(item)
+    database: Database,
+    connection: Connection,
+    job: RowMapping,
+    tier: str,
+    items: list[ClaimedItem],
+    spending: SpendingRules,
+) -> tuple[list[ClaimedItem], list[ClaimedItem]]:
+    """Reserve for the items the budgets pay for; return those, and those that no budget will ever pay for."""
+    bounds = [spending.upper_bound(item) for item in items]
+    coverage = cover(database, connection, job, tier, bounds, spending)
+    covered, rest = items[: coverage.covered], items[coverage.covered :]
+    for item, bound in zip(covered, bounds, strict=False):
         connection.execute(update(Item).where(*_is(item)).values(reserved_nano_usd=bound))
-    for item in items[len(covered) :]:
-        connection.execute(
-            update(Item).where(*_is(item)).values(claims=col(Item.claims) - 1, lease_token=None, lease_until_ms=None)
-        )
-    change: dict[str, object] = {"reserved_nano_usd": col(Job.reserved_nano_usd) + reserved}
-    if not covered and job["reserved_nano_usd"] == 0:
+    if not coverage.ends:
+        for item in rest:
+            connection.execute(
+                update(Item)
+                .where(*_is(item))
+                .values(claims=col(Item.claims) - 1, lease_token=None, lease_until_ms=None)
+            )
+    change: dict[str, object] = {"reserved_nano_usd": col(Job.reserved_nano_usd) + coverage.reserved_nano_usd}
+    if coverage.stop is not None:
         change |= {
             "state": JobState.STOPPED,
-            "stop_reason": StopReason.BUDGET,
-            "stop_detail": "What is left of the budget does not pay for another call.",
+            "stop_reason": coverage.stop,
+            "stop_detail": _STOP_DETAILS[coverage.stop],
+            "stopped_ms": now_ms(),
         }
     connection.execute(update(Job).where(col(Job.id) == job["id"]).values(**change))
-    return covered
+    return covered, rest if coverage.ends else []
+
+
+_STOP_DETAILS = {
+    StopReason.BUDGET: "What is left of the budget does not pay for another call.",
+    StopReason.DAY_BUDGET: "What is left of the day's budget pays for no other call; the job goes on at 00:00 UTC.",
+}
 
 
 def _is(item: ClaimedItem) -> tuple[ColumnElement[bool], ColumnElement[bool]]:

@@ -12,6 +12,7 @@ from sqlmodel import col
 from routing.errors import JobConflictError, NotFoundError, UsageError
 from routing.task import FrozenTask
 from storage.clock import now_ms
+from storage.reserving import DAY_MS, today
 from storage.states import ItemState, JobState, StopReason
 from storage.tables import DocumentRow, Item, Job, TierTally
 
@@ -246,7 +247,12 @@ def _move(
         moved = connection.execute(
             update(Job)
             .where(col(Job.id) == job_id, col(Job.state).in_(sources))
-            .values(state=to, stop_reason=reason, stop_detail=detail)
+            .values(
+                state=to,
+                stop_reason=reason,
+                stop_detail=detail,
+                stopped_ms=now_ms() if to is JobState.STOPPED else None,
+            )
         )
     return moved.rowcount == 1
 
@@ -254,6 +260,21 @@ def _move(
 def resume(database: Database, job_id: int) -> bool:
     """Let a paused, stopped or cancelled job run on. Return False where it was none of these."""
     return _move(database, job_id, JobState.RUNNING, {JobState.PAUSED, JobState.STOPPED, JobState.CANCELLED})
+
+
+def resume_on_new_day(database: Database) -> int:
+    """Let the jobs run on that the budget of an earlier day (UTC) stopped; return how many."""
+    with database.write() as connection:
+        resumed = connection.execute(
+            update(Job)
+            .where(
+                col(Job.state) == JobState.STOPPED,
+                col(Job.stop_reason) == StopReason.DAY_BUDGET,
+                col(Job.stopped_ms) // DAY_MS < today(),
+            )
+            .values(state=JobState.RUNNING, stop_reason=None, stop_detail="", stopped_ms=None)
+        )
+    return resumed.rowcount
 
 
 def set_budget(database: Database, job_id: int, budget: NanoUsd | None, item_budget: NanoUsd | None) -> None:

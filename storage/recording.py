@@ -11,6 +11,7 @@ from sqlmodel import col
 from routing.decision import Cause, Layer
 from storage.clock import now_ms
 from storage.records import Accepted, Escalated, Failed, HeldOut, Measured, Released, Routed
+from storage.reserving import add_to_day
 from storage.router_tables import DecisionRow
 from storage.states import ItemState, JobState
 from storage.tables import Attempt, Item, Job
@@ -34,7 +35,8 @@ def write(database: Database, records: Sequence[ItemRecord]) -> frozenset[tuple[
     second time changes nothing, so that a commit of unknown outcome can simply be repeated.
     """
     with database.write() as connection:
-        # Locks are taken in the same sequence by everything that changes counts: items, tallies, jobs, each in order.
+        # Locks are taken in the same sequence by everything that changes counts: items, tallies, jobs,
+        # the day; each in order.
         fresh = _unwritten(connection, records)
         if not fresh:
             return frozenset()
@@ -48,6 +50,9 @@ def write(database: Database, records: Sequence[ItemRecord]) -> frozenset[tuple[
         _change_items(connection, [record for record in fresh if record.key in held])
         change_tallies(database, connection, fresh, held)
         _change_jobs(connection, fresh, held)
+        cost_nano_usd = sum(record.cost_nano_usd for record in fresh)
+        if cost_nano_usd:
+            add_to_day(database, connection, cost_nano_usd)
     return frozenset(held)
 
 
@@ -103,7 +108,7 @@ _FINISH = (
         baseline_nano_usd=bindparam("b_baseline"),
         latency_ms=col(Item.latency_ms) + bindparam("b_latency_ms"),
         output=case((bindparam("b_keep_output"), col(Item.output)), else_=bindparam("b_output")),
-        failures=bindparam("b_failures"),
+        failures=case((bindparam("b_keep_output"), col(Item.failures)), else_=bindparam("b_failures")),
         finished_ms=case((bindparam("b_finished"), now_ms()), else_=None),
     )
 )
@@ -134,9 +139,16 @@ def _item_values(record: ItemRecord) -> dict[str, object]:
         "b_output": None,
         "b_failures": None,
         "b_finished": isinstance(record.next, Accepted | Failed | Measured),
-        "b_keep_output": isinstance(record.next, Measured | Released),
+        "b_keep_output": _keeps_output(record.next),
     }
     return values | _next_values(record.next)
+
+
+def _keeps_output(following: Next) -> bool:
+    """Tell whether this turn brought nothing that takes the place of what the item has."""
+    if isinstance(following, Failed):
+        return following.output is None and following.failures == "[]"
+    return isinstance(following, Measured | Released)
 
 
 def _next_values(following: Next) -> dict[str, object]:
@@ -174,6 +186,8 @@ def _handed_on(following: Routed | Escalated | HeldOut) -> dict[str, object]:
                 "b_layer": Layer.ESCALATION,
                 "b_cause": following.cause,
                 "b_carried": following.carried,
+                "b_output": following.output,
+                "b_failures": following.failures,
             }
         case HeldOut():
             return {

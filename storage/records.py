@@ -74,7 +74,10 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """The item ends without an accepted output; the best one and the reasons are kept for a person (JSON texts)."""
+    """The item ends without an accepted output; the best one and the reasons are kept for a person (JSON texts).
+
+    Without any of its own (`failures` is `[]`), those of the tier below stay.
+    """
 
     reason: FailReason
     output: str | None
@@ -92,10 +95,15 @@ class Routed:
 
 @dataclass(frozen=True, slots=True)
 class Escalated:
-    """The item goes to another tier's queue. `cause` says why, `carried` (a JSON text) what it takes along."""
+    """The item goes to another tier's queue. `cause` says why, `carried` (a JSON text) what it takes along.
+
+    `output` and `failures` (JSON texts) are what it has so far, should it never be answered there.
+    """
 
     tier: str
     cause: str
+    output: str | None = None
+    failures: str = "[]"
     carried: str | None = None
 
 

@@ -20,6 +20,7 @@ class StopReason(StrEnum):
     """Why a job stopped by itself."""
 
     BUDGET = "budget"  # what is left does not pay for another call
+    DAY_BUDGET = "day_budget"  # nor does what the deployment allows for this day; it goes on the next one
     PROVIDER_REFUSED = "provider_refused"  # a key, an account or a model's name: no item can succeed
     ESCALATIONS = "escalations"  # so much was escalated of late that the cheap model must be broken
     TASK_UNUSABLE = "task_unusable"  # the workers cannot compile the task: a package its schema needs is missing there

@@ -45,6 +45,7 @@ class Job(SQLModel, table=True):
     baseline_nano_usd: int = Field(default=0, sa_column=big(default=0))
     created_ms: int = Field(sa_column=big())
     finished_ms: int | None = Field(default=None, sa_column=big(nullable=True))
+    stopped_ms: int | None = Field(default=None, sa_column=big(nullable=True))
 
 
 class Item(SQLModel, table=True):
@@ -199,6 +200,15 @@ class FailureTally(SQLModel, table=True):
     check: str = Field(primary_key=True)
     field: str = Field(primary_key=True)
     count: int = Field(default=0, sa_column=big(default=0))
+
+
+class SpendingDay(SQLModel, table=True):
+    """What all jobs together have spent on one day (UTC), `day` counting from 1970-01-01."""
+
+    __tablename__ = "spending_days"
+
+    day: int = Field(sa_column=big(primary_key=True))
+    cost_nano_usd: int = Field(default=0, sa_column=big(default=0))
 
 
 class WorkerRow(SQLModel, table=True):

@@ -6,9 +6,11 @@ import os
 import signal
 from typing import TYPE_CHECKING
 
+from routing.money import to_nano_usd
 from routing.price import PriceList
 from storage import migrate
 from storage.database import Database
+from storage.reserving import DayBudget
 from workers.accounting import Accountant
 from workers.broker import Broker
 from workers.concurrency import Concurrency
@@ -66,6 +68,7 @@ class Engine:
             gate=gate,
             loop=self._loop,
             recorder=self._recorder,
+            day_budget=day_budget(deployment),
         )
         starts = {queue: deployment.queue(queue).concurrency for queue in queues}
         self.concurrency = Concurrency(gate, self._loop, starts, limit)
@@ -97,3 +100,9 @@ class Engine:
         self._loop.close()
         self._broker.close()
         self._database.close()
+
+
+def day_budget(deployment: DeploymentSpec) -> DayBudget | None:
+    """Return what all jobs of a deployment may spend in a day, None without a limit."""
+    budget = deployment.budget
+    return None if budget is None else DayBudget(to_nano_usd(budget.usd_per_day), budget.on_exceed)

@@ -58,6 +58,11 @@ class ItemHandler:
         repairs = variant.task.task.tier(item.tier).repair
         return self._accountant.upper_bound(variant.task.task, variant.models(item.tier), item, repairs)
 
+    def unpaid(self, task: SteeredTask, item: ClaimedItem) -> ItemRecord:
+        """Return the record of an item that no budget pays for any more."""
+        turn = Turn(self._accountant, item, task, 0)
+        return turn.end(turn.failed(FailReason.BUDGET))
+
     async def handle(
         self, item: ClaimedItem, task: SteeredTask, item_budget_nano_usd: int | None, gate_wait_ms: int
     ) -> ItemRecord:

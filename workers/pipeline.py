@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from routing.errors import CheapfirstError
 from storage import claims, jobs
 from storage.records import ItemRecord, Released
+from storage.reserving import SpendingRules
 from storage.states import StopReason
 from workers.chunk import Chunk
 from workers.recorder import Finished
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from storage.claims import Claim, ClaimedItem
     from storage.database import Database
+    from storage.reserving import DayBudget
     from workers.gate import Gate
     from workers.item_handler import ItemHandler
     from workers.leases import Leases
@@ -48,6 +50,7 @@ class Pipeline:
         gate: Gate,
         loop: LoopThread,
         recorder: Recorder,
+        day_budget: DayBudget | None = None,
     ) -> None:
         self._database = database
         self._tasks = tasks
@@ -56,6 +59,7 @@ class Pipeline:
         self._gate = gate
         self._loop = loop
         self._recorder = recorder
+        self._day_budget = day_budget
         self._stopping = asyncio.Event()
         self._last_progress = monotonic()
         self._waiting_for_provider = 0
@@ -84,10 +88,12 @@ class Pipeline:
             if claim is None:
                 return 0
             self._last_progress = monotonic()
-            chunk = Chunk(len(claim.items))
+            chunk = Chunk(len(claim.items) + len(claim.unpaid))
+            for item in claim.unpaid:
+                self._recorder.put(Finished(self._handler.unpaid(task, item), lambda: self._settled(chunk)))
             self._loop.spawn([self._run_item(item, task, claim, chunk) for item in claim.items])
             chunk.wait()
-            return len(claim.items)
+            return len(claim.items) + len(claim.unpaid)
         finally:
             self._leases.drop(token)
 
@@ -116,7 +122,11 @@ class Pipeline:
             positions=positions,
             lease_token=token,
             lease_ms=self._leases.lease_ms,
-            upper_bound=lambda item: self._handler.upper_bound(task, item),
+            spending=SpendingRules(
+                upper_bound=lambda item: self._handler.upper_bound(task, item),
+                on_exceed=task.frozen.budget.on_exceed,
+                day=self._day_budget,
+            ),
         )
 
     async def _run_item(self, item: ClaimedItem, task: SteeredTask, claim: Claim, chunk: Chunk) -> None:

@@ -11,7 +11,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from routing.errors import CheapfirstError
-from storage import roles, sweeping
+from storage import jobs, roles, sweeping
 from workers.circuit_watch import CircuitWatch
 
 if TYPE_CHECKING:
@@ -52,9 +52,16 @@ class Sweeper:
             try:
                 if roles.hold(self._database, "sweeper", self._name, ROLE_LEASE_MS):
                     self._circuits.look()
+                    _begin_day(self._database)
                     sweep(self._database, self._broker, self._publisher)
             except Exception as error:  # noqa: BLE001 - whatever it is, the next sweep may succeed
                 log.warning("Sweep failed: %s", error if isinstance(error, CheapfirstError) else type(error).__name__)
+
+
+def _begin_day(database: Database) -> None:
+    resumed = jobs.resume_on_new_day(database)
+    if resumed:
+        log.info("A new day: %d jobs that the budget of the last one stopped go on", resumed)
 
 
 def sweep(database: Database, broker: Broker, publisher: Publisher) -> int:

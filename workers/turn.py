@@ -196,7 +196,9 @@ class Turn:
             case Escalate():
                 signals = {"failed_checks": len(verdict.failures), "confidence": verdict.confidence}
                 self._decide(dataclasses.replace(step.decision, signals=signals))
-                return Escalated(step.decision.tier, step.decision.cause)
+                return Escalated(
+                    step.decision.tier, step.decision.cause, output=output, failures=failures_json(verdict.failures)
+                )
             case Fail():
                 return Failed(FailReason.VERDICT, output, failures_json(verdict.failures))
 
@@ -217,7 +219,8 @@ class Turn:
             next=following,
             attempts=tuple(self._attempts),
             latency_ms=round((monotonic() - self._began) * 1000),
-            baseline_nano_usd=self._accountant.baseline_nano_usd(self.task.task, self._attempts),
+            baseline_nano_usd=self._accountant.baseline_nano_usd(self.task.task, self._attempts)
+            or self.item.baseline_nano_usd,
             failed_checks=tuple(self._failed_checks),
             decisions=tuple(self._decisions),
             layer=self._decision.layer,

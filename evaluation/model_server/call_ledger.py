@@ -11,18 +11,22 @@ if TYPE_CHECKING:
 
 
 class CallLedger:
-    """Counts answered and faulty calls, and calls by document (a hash of the first user message)."""
+    """Counts answered and faulty calls, their tokens, and calls by document (a hash of the first user message)."""
 
     def __init__(self) -> None:
         self.answered: Counter[str] = Counter()
         self.faulty: Counter[str] = Counter()
         self.by_document: Counter[str] = Counter()
+        self.input_tokens: Counter[str] = Counter()
+        self.output_tokens: Counter[str] = Counter()
         self.in_flight = 0
         self.most_in_flight = 0
 
-    def count_answer(self, request: EngineRequest) -> None:
+    def count_answer(self, request: EngineRequest, input_tokens: int, output_tokens: int) -> None:
         """Count a call that was answered, and will be billed."""
         self.answered[request.model] += 1
+        self.input_tokens[request.model] += input_tokens
+        self.output_tokens[request.model] += output_tokens
         self.by_document[f"{request.model}:{document_hash(request.document)}"] += 1
 
     def as_json(self) -> dict[str, object]:
@@ -31,6 +35,8 @@ class CallLedger:
             "answered": dict(self.answered),
             "faulty": dict(self.faulty),
             "by_document": dict(self.by_document),
+            "input_tokens": dict(self.input_tokens),
+            "output_tokens": dict(self.output_tokens),
             "in_flight": self.in_flight,
             "most_in_flight": self.most_in_flight,
         }

@@ -89,7 +89,7 @@ class ModelServer:
             wanted, asked = read(body)
             text = self._engine(wanted)(wanted)
             await asyncio.sleep(self._latency.draw_s())
-            ledger.count_answer(wanted)
+            ledger.count_answer(wanted, wire.tokens_asked(wanted), wire.tokens(text))
             return web.Response(body=write(wanted, asked, text), content_type=_JSON)
         except wire.BadRequestError as error:
             return _error(400, str(error), "invalid_request_error")

@@ -16,6 +16,11 @@ class BadRequestError(Exception):
     """A request this server cannot read."""
 
 
+def tokens_asked(request: EngineRequest) -> int:
+    """Return about how many tokens a conversation has."""
+    return sum(tokens(message.content) for message in request.messages)
+
+
 def tokens(text: str) -> int:
     """Return the estimated number of tokens of a text: its characters divided by four, rounded up."""
     return -(-len(text) // CHARACTERS_PER_TOKEN)
@@ -43,7 +48,7 @@ def write_chat(request: EngineRequest, asked: dict[str, Any], answer: str) -> by
         name = asked["tools"][0]["function"]["name"]
         call = {"id": "call_0", "type": "function", "function": {"name": name, "arguments": answer}}
         message, finish = {"role": "assistant", "content": None, "tool_calls": [call]}, "tool_calls"
-    prompt_tokens = sum(tokens(message.content) for message in request.messages)
+    prompt_tokens = tokens_asked(request)
     completion_tokens = tokens(answer)
     return orjson.dumps(
         {
@@ -96,7 +101,7 @@ def write_messages(request: EngineRequest, asked: dict[str, Any], answer: str) -
             "content": content,
             "stop_reason": stop,
             "usage": {
-                "input_tokens": sum(tokens(message.content) for message in request.messages),
+                "input_tokens": tokens_asked(request),
                 "output_tokens": tokens(answer),
             },
         }

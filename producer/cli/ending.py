@@ -39,6 +39,7 @@ def of_job(job: JobRecord) -> ExitCode:
         return ExitCode.INTERRUPTED
     return {
         StopReason.BUDGET: ExitCode.BUDGET,
+        StopReason.DAY_BUDGET: ExitCode.BUDGET,
         StopReason.PROVIDER_REFUSED: ExitCode.UNREACHABLE,
         StopReason.TASK_UNUSABLE: ExitCode.WRONG_USAGE,
         StopReason.ESCALATIONS: ExitCode.GATE_FAILED,

@@ -12,6 +12,7 @@ from routing.deployment import DeploymentSpec
 from routing.price import PriceList
 from storage.database import Database
 from workers.accounting import Accountant
+from workers.engine import day_budget
 from workers.gate import Gate
 from workers.item_handler import ItemHandler
 from workers.leases import Leases
@@ -69,6 +70,7 @@ def engine_room(database: Database, deployment: DeploymentSpec, limit: int = 20)
         gate=gate,
         loop=loop,
         recorder=recorder,
+        day_budget=day_budget(deployment),
     )
     try:
         yield EngineRoom(pipeline, gate, leases, published, loop)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from routing.task import BudgetSpec, FrozenTask, JsonSchema, TierSpec
 from storage import claims, jobs
 from storage.records import AttemptRecord
+from storage.reserving import SpendingRules
 from storage.states import AttemptOutcome
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ def claim(
     token: str = "token",
     lease_ms: int = 60_000,
     bound: int = 0,
+    rules: SpendingRules | None = None,
 ) -> Claim | None:
     """Claim items as a worker would."""
     return claims.claim(
@@ -68,7 +70,7 @@ def claim(
         positions=positions,
         lease_token=token,
         lease_ms=lease_ms,
-        upper_bound=lambda _: bound,
+        spending=rules or SpendingRules(lambda _: bound),
     )
 
 

@@ -1,0 +1,27 @@
+"""Add the spending of each day, and what the richer escalation, canaries and the cache keep."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0003"
+down_revision = "0002"
+branch_labels = None
+depends_on = None
+
+_STOP_REASONS = "'budget', 'day_budget', 'provider_refused', 'escalations', 'task_unusable'"
+
+
+def upgrade() -> None:
+    """Add the tables and columns."""
+    with op.batch_alter_table("jobs") as jobs:
+        jobs.drop_constraint("jobs_stop_reason", type_="check")
+        jobs.create_check_constraint("jobs_stop_reason", f"stop_reason IS NULL OR stop_reason IN ({_STOP_REASONS})")
+        jobs.add_column(sa.Column("stopped_ms", sa.BigInteger(), autoincrement=False, nullable=True))
+    op.create_table(
+        "spending_days",
+        sa.Column("day", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("cost_nano_usd", sa.BigInteger(), server_default="0", autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("day"),
+    )
