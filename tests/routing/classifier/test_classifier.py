@@ -98,7 +98,7 @@ def test_the_threshold_makes_the_expected_cost_least(first: int, last: int, prob
 
 @pytest.mark.parametrize(
     ("first", "last", "typed", "threshold"),
-    [(1, 10, None, 0.1), (10, 1, None, 1.0), (0, 0, None, 0.0), (1, 0, None, 1.0), (1, 10, 0.7, 0.7)],
+    [(1, 10, None, 0.1), (10, 1, None, 2.0), (0, 0, None, 0.0), (1, 0, None, 2.0), (1, 10, 0.7, 0.7)],
 )
 def test_prices_of_nothing_and_typed_thresholds(first: int, last: int, typed: float | None, threshold: float) -> None:
     """Free models divide by nothing; what a person typed is told as such."""
