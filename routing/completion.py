@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Literal
 
@@ -21,10 +21,15 @@ class FinishReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One turn of the conversation."""
+    """One turn of the conversation.
+
+    `stable` tells that it is the same for every document, and so worth keeping in a provider's cache. It is a hint on
+    how to send a message: those that say the same are equal.
+    """
 
     role: Literal["system", "user", "assistant"]
     content: str
+    stable: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,14 +42,17 @@ class Prompt:
 
 @dataclass(frozen=True, slots=True)
 class TokenUsage:
-    """Tokens as the provider counted them. `cached_input` is the part of `input` read from the provider's cache.
+    """Tokens as the provider counted them.
 
+    `cached_input` is the part of `input` read from the provider's cache, `cache_written` the part written to it; no
+    token is both.
     `estimated` tells that the counts are ours (characters / 4), because the provider gave none.
     """
 
     input: int
     output: int
     cached_input: int = 0
+    cache_written: int = 0
     estimated: bool = False
 
 

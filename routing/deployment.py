@@ -18,11 +18,15 @@ class _Frozen(BaseModel):
 
 
 class PriceSpec(_Frozen):
-    """Dollars per million tokens. `note` says where the figures are from, where they are not the provider's own."""
+    """Dollars per million tokens; reading from the provider's cache and writing to it cost as `input` unless given.
+
+    `note` says where the figures are from, where they are not the provider's own.
+    """
 
     input: Decimal = Field(ge=0)
     output: Decimal = Field(ge=0)
     cached_input: Decimal | None = Field(default=None, ge=0)
+    cache_write: Decimal | None = Field(default=None, ge=0)
     note: str = ""
 
 

@@ -44,6 +44,7 @@ class PriceSection(_Section):
     input: Decimal = Field(ge=0)
     output: Decimal = Field(ge=0)
     cached_input: Decimal | None = Field(default=None, ge=0)
+    cache_write: Decimal | None = Field(default=None, ge=0)
     note: str = ""
 
 

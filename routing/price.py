@@ -9,13 +9,16 @@ from typing import TYPE_CHECKING
 
 import genai_prices
 
+from routing.completion import TokenUsage
+from routing.deployment import PriceSpec
 from routing.errors import NotFoundError, UsageError
 from routing.money import NanoUsd, to_nano_usd
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from routing.completion import TokenUsage
+    from genai_prices.types import ModelPrice
+
     from routing.deployment import ModelSpec
 
 OWN_SOURCE = "cheapfirst.yaml"
@@ -31,17 +34,22 @@ class _FlatRates:
     input: Decimal
     output: Decimal
     cached_input: Decimal
+    cache_write: Decimal
 
     @classmethod
-    def per_million(
-        cls, source: str, input_usd: Decimal, output_usd: Decimal, cached_usd: Decimal | None
-    ) -> _FlatRates:
-        cached = input_usd if cached_usd is None else cached_usd
-        return cls(source, input_usd / _PER_MILLION, output_usd / _PER_MILLION, cached / _PER_MILLION)
+    def per_million(cls, source: str, price: PriceSpec) -> _FlatRates:
+        cached = price.input if price.cached_input is None else price.cached_input
+        written = price.input if price.cache_write is None else price.cache_write
+        rates = (price.input, price.output, cached, written)
+        return cls(source, *(rate / _PER_MILLION for rate in rates))
 
     def cost(self, usage: TokenUsage) -> Decimal:
-        cached = min(usage.cached_input, usage.input)
-        return (usage.input - cached) * self.input + cached * self.cached_input + usage.output * self.output
+        cached, written = _cache_parts(usage)
+        fresh = usage.input - cached - written
+        return fresh * self.input + cached * self.cached_input + written * self.cache_write + usage.output * self.output
+
+    def most(self, usage: TokenUsage) -> Decimal:
+        return usage.input * max(self.input, self.cached_input, self.cache_write) + usage.output * self.output
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +61,22 @@ class _TieredRates:
     source: str = LISTED_SOURCE
 
     def cost(self, usage: TokenUsage) -> Decimal:
+        cached, written = _cache_parts(usage)
         counted = genai_prices.Usage(
             input_tokens=usage.input,
-            cache_read_tokens=min(usage.cached_input, usage.input),
+            cache_read_tokens=cached,
+            cache_write_tokens=written,
             output_tokens=usage.output,
         )
         total: Decimal = genai_prices.calc_price(counted, self.model, provider_id=self.provider).total_price
         return total
+
+    def most(self, usage: TokenUsage) -> Decimal:
+        # Prices grow evenly with each part of the input, so a call is dearest where all of it is one part; what is
+        # read from a cache is never listed above fresh input.
+        fresh = TokenUsage(usage.input, usage.output)
+        written = TokenUsage(usage.input, usage.output, cache_written=usage.input)
+        return max(self.cost(fresh), self.cost(written))
 
 
 class PriceList:
@@ -76,6 +93,10 @@ class PriceList:
         """Return what a call cost, rounded once to the nano-dollar. Raises NotFoundError for an unknown model."""
         return to_nano_usd(self._of(model).cost(usage))
 
+    def most(self, model: str, usage: TokenUsage) -> NanoUsd:
+        """Return the most a call can cost, however its input meets the provider's cache. Raises as `cost` does."""
+        return to_nano_usd(self._of(model).most(usage))
+
     def source(self, model: str) -> str:
         """Return where a price is from, with the deployment's note on it. Raises NotFoundError for an unknown model."""
         return self._of(model).source
@@ -91,7 +112,7 @@ def _rates(name: str, spec: ModelSpec) -> _FlatRates | _TieredRates:
     if spec.price is not None:
         # The note goes with every call priced by it: whoever reads the bill later learns what its prices are.
         source = f"{OWN_SOURCE}: {spec.price.note}" if spec.price.note else OWN_SOURCE
-        return _FlatRates.per_million(source, spec.price.input, spec.price.output, spec.price.cached_input)
+        return _FlatRates.per_million(source, spec.price)
     try:
         listed = genai_prices.calc_price(
             genai_prices.Usage(input_tokens=1, output_tokens=1), spec.model, provider_id=spec.provider
@@ -101,9 +122,20 @@ def _rates(name: str, spec: ModelSpec) -> _FlatRates | _TieredRates:
             f"The price of model `{name}` ({spec.provider}: {spec.model}) is not known.",
             f"Add `price: {{input: ..., output: ...}}` (dollars per million tokens) to `models.{name}`.",
         ) from None
-    rates = (listed.input_mtok or Decimal(0), listed.output_mtok or Decimal(0), listed.cache_read_mtok)
-    match rates:
-        case Decimal() as input_usd, Decimal() as output_usd, Decimal() | None as cached_usd:
-            return _FlatRates.per_million(LISTED_SOURCE, input_usd, output_usd, cached_usd)
+    return _listed_rates(listed) or _TieredRates(spec.model, spec.provider)
+
+
+def _listed_rates(listed: ModelPrice) -> _FlatRates | None:
+    input_usd, output_usd = listed.input_mtok or Decimal(0), listed.output_mtok or Decimal(0)
+    match input_usd, output_usd, listed.cache_read_mtok, listed.cache_write_mtok:
+        case Decimal(), Decimal(), Decimal() | None as cached_usd, Decimal() | None as written_usd:
+            price = PriceSpec(input=input_usd, output=output_usd, cached_input=cached_usd, cache_write=written_usd)
+            return _FlatRates.per_million(LISTED_SOURCE, price)
         case _:
-            return _TieredRates(spec.model, spec.provider)
+            return None
+
+
+def _cache_parts(usage: TokenUsage) -> tuple[int, int]:
+    """Return how much of the input was read from the provider's cache and written to it, never more than all of it."""
+    cached = min(usage.cached_input, usage.input)
+    return cached, min(usage.cache_written, usage.input - cached)

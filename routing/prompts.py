@@ -39,5 +39,6 @@ class PromptSet:
         templates = self._tiers[tier]
         system = templates.system.render(variables)
         user = Message("user", templates.user.render(variables))
-        messages = (Message("system", system), user) if system.strip() else (user,)
+        stable = not templates.system.variables
+        messages = (Message("system", system, stable=stable), user) if system.strip() else (user,)
         return Prompt(messages, self._schema)

@@ -30,6 +30,8 @@ _FINISH = {
     "refusal": FinishReason.REFUSAL,
 }
 _ANSWER = "answer"
+MIN_CACHED_CHARACTERS = 4 * 1024
+"""Most models cache 1,024 tokens and more, of about four characters; from shorter texts there is nothing to keep."""
 
 
 class AnthropicProvider:
@@ -61,14 +63,14 @@ class AnthropicProvider:
                 {"role": message.role, "content": message.content} for message in messages if message.role != "system"
             ],
         }
-        system = _system(messages)
-        if system:
-            body["system"] = system
         if call.temperature is not None and manner.send_temperature:
             body["temperature"] = call.temperature
         if manner.shape is Shape.TOOL:
             body["tools"] = [{"name": _ANSWER, "description": "Give the answer.", "input_schema": call.prompt.schema}]
             body["tool_choice"] = {"type": "tool", "name": _ANSWER}
+        turns = [message for message in messages if message.role == "system"]
+        if turns:
+            body["system"] = _system(turns)
         return orjson.dumps(body)
 
     def read(self, body: bytes) -> Reply:
@@ -81,8 +83,13 @@ class AnthropicProvider:
         )
 
 
-def _system(messages: Sequence[Message]) -> str:
-    return "\n\n".join(message.content for message in messages if message.role == "system")
+def _system(turns: Sequence[Message]) -> str | list[dict[str, Any]]:
+    text = "\n\n".join(turn.content for turn in turns)
+    if len(text) < MIN_CACHED_CHARACTERS or not all(turn.stable for turn in turns):
+        return text
+    # Everything up to the mark is kept, which are the tools and this. Writing costs more than plain input: a text that
+    # differs with each document would be paid for and never read again.
+    return [{"type": "text", "text": text, "cache_control": {"type": "ephemeral"}}]
 
 
 def _text(content: Sequence[Mapping[str, Any]]) -> str:
@@ -102,4 +109,4 @@ def _usage(usage: Any) -> TokenUsage | None:  # noqa: ANN401 - read from the wir
         total = usage["input_tokens"] + cached + written
     except (KeyError, TypeError):
         return None
-    return token_usage(total, usage.get("output_tokens"), cached)
+    return token_usage(total, usage.get("output_tokens"), cached, written)

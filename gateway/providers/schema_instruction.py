@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING
 
 import orjson
@@ -20,5 +21,5 @@ def with_schema_told(prompt: Prompt) -> tuple[Message, ...]:
     )
     first, *rest = prompt.messages
     if first.role == "system":
-        return (Message("system", f"{first.content}\n\n{told}"), *rest)
-    return (Message("system", told), first, *rest)
+        return (dataclasses.replace(first, content=f"{first.content}\n\n{told}"), *rest)
+    return (Message("system", told, stable=True), first, *rest)

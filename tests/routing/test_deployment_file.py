@@ -34,6 +34,14 @@ def _mistakes(text: str) -> list[str]:
     return [str(problem) for problem in caught.value.problems]
 
 
+def test_what_a_cache_costs_is_read() -> None:
+    """Reading from it and writing to it have prices of their own, or none."""
+    file = "models: {m: {provider: anthropic, model: m, price: {input: 1, output: 5, cache_write: 1.25}}}"
+    price = parse_deployment_file(file, "cheapfirst.yaml").models["m"].price
+    assert price is not None
+    assert (price.cached_input, price.cache_write) == (None, Decimal("1.25"))
+
+
 def test_everything_is_read() -> None:
     """Keys are named, limits and prices are kept, queues that are not listed have defaults."""
     spec = parse_deployment_file(FILE, "cheapfirst.yaml")

@@ -54,6 +54,56 @@ def test_cached_tokens_have_their_own_price() -> None:
     assert _list(input=2, output=0).cost("m", TokenUsage(10, 0, 4)) == 20_000
 
 
+def test_written_tokens_have_their_own_price() -> None:
+    """They are a part of the input; without a price of their own they cost as much."""
+    assert _list(input=2, output=0, cache_write="2.5").cost("m", TokenUsage(10, 0, cache_written=4)) == 22_000
+    assert _list(input=2, output=0).cost("m", TokenUsage(10, 0, cache_written=4)) == 20_000
+
+
+@given(counts, counts, counts, counts, st.tuples(prices, prices, prices, prices))
+def test_the_parts_of_a_bill_add_up(
+    tokens: int, cached: int, written: int, answered: int, rates: tuple[Decimal, Decimal, Decimal, Decimal]
+) -> None:
+    """Each part of the input is paid for once at its own price, no bill is negative, and none exceeds the bound."""
+    listed = _list(**dict(zip(("input", "output", "cached_input", "cache_write"), rates, strict=True)))
+    usage = TokenUsage(tokens + cached + written, answered, cached, written)
+    cost = listed.cost("m", usage)
+    parts = zip((tokens, answered, cached, written), rates, strict=True)
+    exact = sum((count * rate * 1000 for count, rate in parts), Decimal(0))
+    assert abs(cost - exact) <= Decimal("0.5")
+    assert 0 <= cost <= listed.most("m", usage)
+
+
+@given(counts, counts, counts)
+def test_a_bill_is_never_negative_whatever_was_counted(tokens: int, cached: int, written: int) -> None:
+    """Parts that exceed their whole count no further than the whole."""
+    listed = _list(input=2, output=0, cached_input="0.2", cache_write="2.5")
+    usage = TokenUsage(tokens, 0, cached, written)
+    assert 0 <= listed.cost("m", usage) <= listed.most("m", usage) == tokens * 2500
+
+
+@pytest.mark.parametrize(
+    ("model", "provider"),
+    [("gpt-5-mini", "openai"), ("claude-haiku-4-5", "anthropic"), ("claude-sonnet-4-5", "anthropic")],
+)
+def test_no_part_of_a_listed_bill_exceeds_the_bound(model: str, provider: str) -> None:
+    """What is written to the cache may cost more than plain input; the bound is the dearer of them."""
+    listed = PriceList({"m": _model(model, provider)})
+    for tokens in (1_000, 500_000):
+        bills = [listed.cost("m", TokenUsage(tokens, 100, *parts)) for parts in ((0, 0), (tokens, 0), (0, tokens))]
+        assert listed.most("m", TokenUsage(tokens, 100)) == max(bills)
+
+
+@pytest.mark.parametrize("model", ["claude-haiku-4-5", "claude-sonnet-4-5"])
+def test_listed_prices_of_written_tokens_are_kept(model: str) -> None:
+    """Anthropic asks more for writing to its cache than for plain input."""
+    listed = PriceList({"m": _model(model, "anthropic")})
+    usage = genai_prices.Usage(input_tokens=5_000, output_tokens=10, cache_read_tokens=1_000, cache_write_tokens=2_000)
+    expected = genai_prices.calc_price(usage, model, provider_id="anthropic").total_price
+    assert listed.cost("m", TokenUsage(5_000, 10, 1_000, 2_000)) == to_nano_usd(expected)
+    assert listed.cost("m", TokenUsage(5_000, 10, 0, 2_000)) > listed.cost("m", TokenUsage(5_000, 10))
+
+
 @pytest.mark.parametrize(("model", "provider"), [("gpt-5-mini", "openai"), ("claude-sonnet-4-5", "anthropic")])
 def test_known_models_cost_what_genai_prices_says(model: str, provider: str) -> None:
     """Prices that change with the length of the context included."""

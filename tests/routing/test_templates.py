@@ -73,6 +73,17 @@ def test_each_tier_is_told_its_own() -> None:
     assert cheap.schema == {"type": "object"}
 
 
+def test_a_system_message_without_variables_is_the_same_for_every_document() -> None:
+    """It says so to the provider's cache; one that names the document, and the document itself, do not."""
+    tiers = (
+        TASK.tiers[0].model_copy(update={"system": "{# v2 #}Extract.", "user": "{{ text }}"}),
+        TASK.tiers[1].model_copy(update={"system": "For {{ metadata.shop }}.", "user": "The same."}),
+    )
+    prompts = PromptSet(TASK.model_copy(update={"tiers": tiers}), {})
+    told = [prompts.prompt(tier, "document", {"shop": "A"}).messages for tier in ("cheap", "expensive")]
+    assert [[message.stable for message in messages] for messages in told] == [[True, False], [False, False]]
+
+
 def test_rows_are_read_as_the_task_says() -> None:
     """Keys may lie in objects, hold dots, be numbers; a text may be written from several."""
     row = {"id": 7, "a.b": "dotted", "input": {"body": "text", "n": 1}, "labels": {"total": 9}, "flag": True}
