@@ -33,10 +33,18 @@ class JsonSchema(_Frozen):
     json_schema: dict[str, JsonValue]
 
 
+class BenefitSpec(_Frozen):
+    """Send items to a tier only where it mends at least this share of such failures, after `min_pairs` of them."""
+
+    least: float = Field(gt=0, le=1)
+    min_pairs: int = Field(default=50, ge=20)
+
+
 class TierSpec(_Frozen):
     """One rung of the ladder: the queue's name, the deployment's name of its model, and what it is told.
 
-    `repair` is how often this tier is asked again with the failed checks told, before the item goes up.
+    `repair` is how often this tier is asked again with the failed checks told, before the item goes up. `ask` says
+    whether what comes from below is asked whole, or for its failed fields first; `benefit` what may come at all.
     """
 
     name: str
@@ -44,6 +52,8 @@ class TierSpec(_Frozen):
     system: str
     user: str
     repair: int = Field(default=0, ge=0)
+    ask: Literal["whole", "failed_fields"] = "whole"
+    benefit: BenefitSpec | None = None
 
 
 class ConfidenceSpec(_Frozen):
@@ -123,14 +133,31 @@ class RouteSpec(_Frozen):
     classifier: ClassifierSpec | None = None
 
 
+class ConditionSpec(_Frozen):
+    """How much worse than the usual model a canary may surely be; it never holds where neither limit is given.
+
+    `pass_rate_drop` is a share, 0.03 for 3 points; `cost_rise` is relative, 0.2 for 20 %, and may be negative.
+    `confidence` holds over all looks together.
+    """
+
+    pass_rate_drop: float | None = Field(default=None, ge=0, le=1)
+    cost_rise: float | None = Field(default=None, gt=-1, allow_inf_nan=False)
+    confidence: float = Field(default=0.95, ge=0.5, lt=1)
+
+
 class CanarySpec(_Frozen):
-    """A share of a tier's items that a new model gets, in percent; prompts not given are the tier's own."""
+    """A share of a tier's items that a new model gets, in percent; prompts not given are the tier's own.
+
+    It is rolled back where `rollback_if` surely holds, and promoted where `promote_if` does.
+    """
 
     tier: str
     model: str
     share: float = Field(gt=0, le=100)
     system: str | None = None
     user: str | None = None
+    rollback_if: ConditionSpec | None = None
+    promote_if: ConditionSpec | None = None
 
 
 class RolloutSpec(_Frozen):

@@ -11,11 +11,13 @@ from routing.file_errors import in_order, nearest, validate
 from routing.prompts import VARIABLES
 from routing.task import (
     AgreementSpec,
+    BenefitSpec,
     BudgetSpec,
     CanarySpec,
     ChecksSpec,
     CircuitSpec,
     ClassifierSpec,
+    ConditionSpec,
     ConfidenceSpec,
     FrozenTask,
     InputSpec,
@@ -24,7 +26,7 @@ from routing.task import (
     RouteSpec,
     TierSpec,
 )
-from routing.task_file_problems import problems_of
+from routing.task_file_problems import CONDITION_KEYS, problems_of
 from routing.task_file_sections import LATER, TaskFile
 from routing.templates import Template, TemplateProblemError, is_template
 from routing.yaml_source import YamlSource, parse_yaml
@@ -118,7 +120,15 @@ def _tier(parsed: TaskFile, index: int, prompt_text: Callable[[Path, str], Promp
             return prompt_text(("tiers", index, key), own).text
         return prompt_text(("prompt", key), getattr(parsed.prompt, key)).text
 
-    return TierSpec(name=tier.name, model=tier.model, system=told("system"), user=told("user"), repair=tier.repair)
+    return TierSpec(
+        name=tier.name,
+        model=tier.model,
+        system=told("system"),
+        user=told("user"),
+        repair=tier.repair,
+        ask=tier.ask,
+        benefit=tier.benefit and BenefitSpec(**tier.benefit.model_dump()),
+    )
 
 
 def _rollout(parsed: TaskFile, prompt_text: Callable[[Path, str], PromptText]) -> RolloutSpec:
@@ -131,7 +141,12 @@ def _rollout(parsed: TaskFile, prompt_text: Callable[[Path, str], PromptText]) -
         for key in _PROMPT_KEYS
         if (text := getattr(canary, key)) is not None
     }
-    spec = CanarySpec(tier=canary.tier, model=canary.model, share=canary.share, **told)
+    conditions = {
+        key: ConditionSpec(**section.model_dump())
+        for key in CONDITION_KEYS
+        if (section := getattr(canary, key)) is not None
+    }
+    spec = CanarySpec(tier=canary.tier, model=canary.model, share=canary.share, **told, **conditions)
     return RolloutSpec(ramp=rollout.ramp, holdout=rollout.holdout, salt=rollout.salt, canary=spec)
 
 

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from routing.task_file_sections import TaskFile
     from routing.yaml_source import Path, YamlSource
 
+CONDITION_KEYS = ("rollback_if", "promote_if")
+
 
 def problems_of(parsed: TaskFile, source: YamlSource, fields: frozenset[str]) -> Iterator[Problem]:
     """Yield every mistake in what a task file names; `fields` are its schema's."""
@@ -24,7 +26,9 @@ def problems_of(parsed: TaskFile, source: YamlSource, fields: frozenset[str]) ->
     yield from _check_rule_problems(parsed, source, fields)
     yield from _comparator_problems(parsed, source)
     yield from _tier_problems(parsed, source)
+    yield from _first_tier_problems(parsed, source)
     yield from _route_problems(parsed, source)
+    yield from _condition_problems(parsed, source)
 
 
 def _field_problems(parsed: TaskFile, source: YamlSource, fields: frozenset[str]) -> Iterator[Problem]:
@@ -66,6 +70,13 @@ def _tier_problems(parsed: TaskFile, source: YamlSource) -> Iterator[Problem]:
             yield source.problem(path, f"there is no tier `{name}`", nearest(name, names))
 
 
+def _first_tier_problems(parsed: TaskFile, source: YamlSource) -> Iterator[Problem]:
+    first = parsed.tiers[0]
+    for key, given in (("ask", first.ask == "failed_fields"), ("benefit", first.benefit is not None)):
+        if given:
+            yield source.problem(("tiers", 0, key), "nothing is escalated to the first tier", "say it of a later one")
+
+
 def _tiers_named(parsed: TaskFile) -> Iterator[tuple[Path, str]]:
     agreement, canary = parsed.checks.agreement, parsed.rollout.canary
     for index, name in enumerate((agreement and agreement.tiers) or ()):
@@ -86,6 +97,14 @@ def _route_problems(parsed: TaskFile, source: YamlSource) -> Iterator[Problem]:
     compiled = compile_route_rules(rules)
     for wrong in () if isinstance(compiled, RouteRules) else compiled:
         yield _in_expression(source, ("route", "rules", wrong.rule_index, "if"), wrong.column, wrong.message)
+
+
+def _condition_problems(parsed: TaskFile, source: YamlSource) -> Iterator[Problem]:
+    for key in CONDITION_KEYS if parsed.rollout.canary is not None else ():
+        condition = getattr(parsed.rollout.canary, key)
+        if condition is not None and condition.pass_rate_drop is condition.cost_rise is None:
+            suggestion = "give `pass_rate_drop`, `cost_rise` or both"
+            yield source.problem(("rollout", "canary", key), f"`{key}` says nothing", suggestion, at_key=True)
 
 
 def _in_expression(source: YamlSource, path: Path, column: int, message: str) -> Problem:

@@ -12,11 +12,7 @@ LATER = {
     "judge": "a model that is asked whether the first tier will pass",
     "band": "asking a judge near the threshold",
     "target": "quality targets",
-    "ask": "asking for failed fields only",
-    "benefit": "escalating only where it is expected to help",
     "cache": "exact results",
-    "rollback_if": "conditions on a canary",
-    "promote_if": "conditions on a canary",
 }
 
 
@@ -56,6 +52,13 @@ class ChecksSection(_Section):
     max_output_chars: int | None = Field(default=None, ge=1)
 
 
+class BenefitSection(_Section):
+    """The least share of such failures a tier has to mend for items to be sent to it."""
+
+    least: float = Field(gt=0, le=1)
+    min_pairs: int = Field(default=50, ge=20)
+
+
 class TierSection(_Section):
     """A rung of the ladder."""
 
@@ -64,6 +67,8 @@ class TierSection(_Section):
     system: str | None = None
     user: str | None = None
     repair: int = Field(default=0, ge=0, le=5)
+    ask: Literal["whole", "failed_fields"] = "whole"
+    benefit: BenefitSection | None = None
 
 
 class RouteRuleSection(_Section):
@@ -89,6 +94,14 @@ class RouteSection(_Section):
     classifier: ClassifierSection | None = None
 
 
+class ConditionSection(_Section):
+    """How much worse than the usual model a canary may surely be."""
+
+    pass_rate_drop: float | None = Field(default=None, ge=0, le=1)
+    cost_rise: float | None = Field(default=None, gt=-1, allow_inf_nan=False)
+    confidence: float = Field(default=0.95, ge=0.5, lt=1)
+
+
 class CanarySection(_Section):
     """A share of a tier's items that a new model gets."""
 
@@ -97,6 +110,8 @@ class CanarySection(_Section):
     share: float = Field(gt=0, le=100)
     system: str | None = None
     user: str | None = None
+    rollback_if: ConditionSection | None = None
+    promote_if: ConditionSection | None = None
 
 
 class RolloutSection(_Section):

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from routing.errors import InvalidFileError
-from routing.task import FrozenTask, JsonSchema
+from routing.task import ConditionSpec, FrozenTask, JsonSchema
 from routing.task_file import PromptText, freeze, parse_task_file
 
 SCHEMA = JsonSchema(
@@ -95,7 +95,8 @@ def test_the_ladder_is_climbed_rung_by_rung() -> None:
         ("min: 0.8", "min: 8", "7:21: input should be less than or equal to 1"),
         ("from: logprobs", "from: guess", "7:32: input should be 'logprobs' or 'self_report'"),
         ("name: cheap,", "nam: cheap,", "did you mean `name`?"),
-        ("model: small}", "model: small, ask: x}", "10:33: `ask` (asking for failed fields only) is not supported"),
+        ("model: small}", "model: small, ask: failed_fields}", "10:38: nothing is escalated to the first tier"),
+        ("model: small}", "model: small, benefit: {least: 0.1}}", "10:42: nothing is escalated to the first tier"),
         ("budget:", "cache: {}\nbudget:", "14:1: `cache` (exact results) is not supported by this version"),
         ("model: small}", "model: small, repair: 9}", "10:41: input should be less than or equal to 5"),
         ("budget:", "route: {rules: [{id: a, if: pagis > 3, tier: cheap}]}\nbudget:", "14:29: an item has no field"),
@@ -112,6 +113,16 @@ def test_the_ladder_is_climbed_rung_by_rung() -> None:
         ),
         ("budget:", "rollout: {ramp: 101}\nbudget:", "14:17: input should be less than or equal to 100"),
         ("budget:", "rollout: {canary: {tier: x, model: m, share: 5}}\nbudget:", "14:26: there is no tier `x`"),
+        (
+            "budget:",
+            "rollout: {canary: {tier: cheap, model: m, share: 5, rollback_if: {confidence: 0.9}}}\nbudget:",
+            "14:53: `rollback_if` says nothing (give `pass_rate_drop`, `cost_rise` or both)",
+        ),
+        (
+            "budget:",
+            "rollout: {canary: {tier: cheap, model: m, share: 5, promote_if: {cost_rise: .nan}}}\nbudget:",
+            "14:77: input should be a finite number",
+        ),
         ("[total, shop]", "[totl, shop]", "5:14: the schema has no field `totl` (did you mean `total`?)"),
         ("fields: [total]", "fields: [zzz]", "8:38: the schema has no field `zzz` (the schema has: "),
         ("{total: number,", "{totals: number,", "13:11: the schema has no field `totals`"),
@@ -155,6 +166,15 @@ def test_agreement_may_be_asked_in_chosen_tiers() -> None:
     task = _freeze(TASK.replace("fields: [total]", "fields: [total], tiers: [cheap]"))
     assert task.checks.agreement is not None
     assert task.checks.agreement.tiers == ("cheap",)
+
+
+def test_conditions_on_a_canary_are_frozen_with_it() -> None:
+    """What is given is kept, what is not is no condition."""
+    canary = "{tier: cheap, model: new, share: 5, rollback_if: {pass_rate_drop: 0.03}}"
+    frozen = _freeze(f"{TASK}rollout: {{canary: {canary}}}\n").rollout.canary
+    assert frozen is not None
+    assert frozen.rollback_if == ConditionSpec(pass_rate_drop=0.03, cost_rise=None, confidence=0.95)
+    assert frozen.promote_if is None
 
 
 def test_one_tier_is_a_ladder_too() -> None:
