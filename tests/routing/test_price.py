@@ -82,6 +82,12 @@ def test_a_bill_is_never_negative_whatever_was_counted(tokens: int, cached: int,
     assert 0 <= listed.cost("m", usage) <= listed.most("m", usage) == tokens * 2500
 
 
+def test_a_token_that_was_read_is_not_paid_for_as_written() -> None:
+    """Five read and five written of seven are five and two."""
+    listed = _list(input=2, output=0, cached_input=1, cache_write=3)
+    assert listed.cost("m", TokenUsage(7, 0, 5, 5)) == 5 * 1000 + 2 * 3000
+
+
 @pytest.mark.parametrize(
     ("model", "provider"),
     [("gpt-5-mini", "openai"), ("claude-haiku-4-5", "anthropic"), ("claude-sonnet-4-5", "anthropic")],

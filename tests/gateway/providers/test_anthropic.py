@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from gateway.gateway import Gateway
 from gateway.providers.anthropic import MIN_CACHED_CHARACTERS, AnthropicProvider
 from gateway.providers.provider import Call, Manner, Shape
+from gateway.providers.token_counts import token_usage
 from gateway.pyreqwest_transport import PyreqwestTransport
 from routing.completion import Message, Prompt, TokenUsage
 from routing.deployment import ModelSpec
@@ -138,9 +139,22 @@ def test_a_schema_told_in_words_is_kept_with_the_instructions() -> None:
     assert isinstance(_body(Message("system", LONG), Shape.TEXT)["system"], str)
 
 
+def test_a_long_schema_alone_is_kept() -> None:
+    """It is the same for every document, so it is marked even where nothing else is told before them."""
+    prompt = Prompt((USER,), {"type": "object", "description": LONG})
+    body = json.loads(PROVIDER.body(Call("m", prompt, 50, 0.0, logprobs=False), Manner(Shape.TEXT)))
+    assert [block["cache_control"] for block in body["system"]] == [MARK]
+
+
 def test_without_instructions_there_is_no_system_text() -> None:
     """Anthropic refuses an empty one."""
     assert "system" not in _body(None)
+
+
+def test_no_token_is_both_read_and_written() -> None:
+    """Counts that contradict each other are cut to the whole."""
+    assert token_usage(7, 1, 5, 5) == TokenUsage(7, 1, 5, 2)
+    assert token_usage(7, 1, 9, 1) == TokenUsage(7, 1, 7, 0)
 
 
 @given(counts, counts, counts)
