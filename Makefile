@@ -32,8 +32,9 @@ lint: setup  ## Check style, types and the arrows of import.
 
 check: lint test  ## Lint and test.
 
-bench: setup  ## Measure the CPU time of a document, with PostgreSQL.
+bench: setup  ## Measure the CPU time of a document, with PostgreSQL, and what asking for failed fields saves.
 	$(VENV)/bin/python bench/documents.py
+	$(VENV)/bin/python bench/failed_fields.py
 
 lock: setup  ## Compile the pinned requirements again from pyproject.toml.
 	echo uv | $(COMPILE) --output-file requirements/uv.txt -

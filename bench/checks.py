@@ -79,11 +79,11 @@ def main() -> None:
     completion = Completion(text, FinishReason.STOP, TokenUsage(1, 1), "small", 1.0)
     wrong = Completion(json.dumps(WRONG), FinishReason.STOP, TokenUsage(1, 1), "small", 1.0)
     by_model, by_document = task(pydantic), task(document)
-    assert by_model.judge("cheap", completion, SOURCE).passed
+    assert by_model.judge(completion, SOURCE).passed
     print(f"answer {len(text)} characters, source {len(SOURCE)} characters")
-    measure("judge, pydantic, passes", lambda: by_model.judge("cheap", completion, SOURCE))
-    measure("judge, JSON Schema, passes", lambda: by_document.judge("cheap", completion, SOURCE))
-    measure("judge, pydantic, nothing is grounded", lambda: by_model.judge("cheap", wrong, SOURCE))
+    measure("judge, pydantic, passes", lambda: by_model.judge(completion, SOURCE))
+    measure("judge, JSON Schema, passes", lambda: by_document.judge(completion, SOURCE))
+    measure("judge, pydantic, nothing is grounded", lambda: by_model.judge(wrong, SOURCE))
 
     answer = parse_answer(text, FinishReason.STOP)
     schema, plain = compile_output_schema(pydantic), compile_output_schema(document)

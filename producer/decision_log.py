@@ -60,6 +60,7 @@ class LogRow(TypedDict):
     http_calls: int | None
     item_state: str
     fail_reason: str | None
+    needs_review: bool
 
 
 def log_rows(database: Database, reference: str, where: str | None = None) -> Iterator[LogRow]:
@@ -111,6 +112,7 @@ def _rows(job: str, fingerprint: str, item: LoggedItem) -> Iterator[LogRow]:
             "holdout": bool(entry.holdout),
             "item_state": item.state,
             "fail_reason": item.fail_reason,
+            "needs_review": item.needs_review,
         }
         own = _of_call(entry) if isinstance(entry, AttemptRecord) else _of_decision(entry)
         yield cast("LogRow", common | own)

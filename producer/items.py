@@ -36,6 +36,7 @@ def item_figures(item: ItemResult) -> dict[str, object]:
         "state": str(item.state),
         "in_flight": item.in_flight,
         "fail_reason": item.fail_reason,
+        "needs_review": item.needs_review,
         "tier": item.tier,
         "attempts": item.attempts,
         "cost_usd": to_usd(NanoUsd(item.cost_nano_usd)),

@@ -102,6 +102,7 @@ def figures(standing: Progress, pace: Pace, workers: Sequence[WorkerReport]) -> 
                 "accepted": tier.accepted,
                 "escalated": tier.escalated,
                 "routed": tier.routed,
+                "review": tier.review,
                 "failed": tier.failed,
                 "troubles": tier.troubles,
                 "cost_usd": to_usd(NanoUsd(tier.cost_nano_usd)),

@@ -46,6 +46,7 @@ def job_report(database: Database, reference: str, deployment: DeploymentSpec | 
                 "accepted": tier.accepted,
                 "escalated": tier.escalated,
                 "routed": tier.routed,
+                "review": tier.review,
                 "failed": tier.failed,
                 "troubles": tier.troubles,
                 "input_tokens": tier.input_tokens,

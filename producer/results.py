@@ -26,8 +26,9 @@ _PAGE = 1000
 class ResultRow:
     """One ended item. `output_json` is set where it is done, `rejected_json` where it failed with an answer.
 
-    `tier` is where it ended and `model` gave its last judged answer, empty where there was none. `checks_failed` names
-    each check that failed on the way as `tier/check/field`, in the order they were met.
+    One that is done and `needs_review` failed checks that no tier is expected to mend. `tier` is where it ended,
+    `model` gave its last judged answer, empty where there was none. `checks_failed` names each check that failed on the
+    way as `tier/check/field`, in the order they were met.
     """
 
     custom_id: str
@@ -40,6 +41,7 @@ class ResultRow:
     attempts: int
     checks_failed: tuple[str, ...]
     fail_reason: str
+    needs_review: bool
     latency_ms: int
 
     @property
@@ -75,6 +77,7 @@ def _row(item: ItemResult, judgements: Sequence[Judgement]) -> ResultRow:
         attempts=item.attempts,
         checks_failed=tuple(dict.fromkeys(name for judgement in judgements for name in _failed(judgement))),
         fail_reason=item.fail_reason or "",
+        needs_review=item.needs_review,
         latency_ms=item.latency_ms,
     )
 

@@ -10,6 +10,7 @@ from routing.checks.agreement import AgreementCheck
 from routing.checks.check import Evidence
 from routing.checks.confidence import schema_with_confidence, without_confidence
 from routing.checks.registry import compile_checks
+from routing.failed_fields import ask_for, failed_fields, merged, part_of_schema
 from routing.field_names import field_names
 from routing.grounding.source_text import SourceText
 from routing.output_schema import compile_output_schema
@@ -17,6 +18,9 @@ from routing.prompts import PromptSet
 from routing.verdict import CheckName, Failure, Verdict
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from routing.answer import ParsedAnswer
     from routing.completion import Completion, Prompt
     from routing.json_value import JsonObject
     from routing.task import FrozenTask
@@ -48,12 +52,32 @@ class CompiledTask:
         """
         return self._prompts.prompt(tier, text, metadata, custom_id, pages)
 
-    def judge(self, tier: str, completion: Completion, source_text: str) -> Verdict:  # noqa: ARG002  one set of checks
+    def failed_fields(self, verdict: Verdict) -> tuple[str, ...]:
+        """Return the fields the next tier may be asked for alone; none where it has to be asked for everything."""
+        return failed_fields(verdict, self._schema.json_schema)
+
+    def ask_for(self, prompt: Prompt, fields: Sequence[str]) -> Prompt:
+        """Return a prompt that asks for these fields only."""
+        part = part_of_schema(self._schema.json_schema, fields)
+        return ask_for(prompt, schema_with_confidence(part) if self._reports_itself else part, fields)
+
+    def judge(self, completion: Completion, source_text: str) -> Verdict:
         """Check one answer, and tell all its failures; one that cannot be read has only that. Never raises."""
         answer = parse_answer(completion.text, completion.finish_reason)
         if answer.output is None:
             return Verdict(None, answer.failures)
-        said = self._without_confidence(answer.output)
+        return self._judge(self._without_confidence(answer.output), answer, completion, source_text)
+
+    def judge_fields(
+        self, completion: Completion, source_text: str, known: JsonObject, fields: Sequence[str]
+    ) -> Verdict:
+        """Check what these fields of an answer make of what is known: all checks, on the whole. Never raises."""
+        answer = parse_answer(completion.text, completion.finish_reason)
+        if answer.output is None:
+            return Verdict(None, answer.failures)
+        return self._judge(merged(known, answer.output, fields), answer, completion, source_text)
+
+    def _judge(self, said: JsonObject, answer: ParsedAnswer, completion: Completion, source_text: str) -> Verdict:
         result = self._schema.validate(said)
         output = said if result.output is None else result.output
         evidence = Evidence(output, answer, completion, SourceText(source_text))

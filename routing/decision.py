@@ -33,6 +33,9 @@ class Cause(StrEnum):
     LIKELY_TO_PASS = "likely_to_pass"  # noqa: S105 - no password
     UNLIKELY_TO_PASS = "unlikely_to_pass"  # noqa: S105 - no password
     VERDICT_FAILED = "verdict_failed"
+    FAILED_FIELDS = "failed_fields"  # as verdict_failed, asking for the failed fields only
+    FIELDS_NOT_ENOUGH = "fields_not_enough"  # what they were merged into failed: the whole object is asked
+    NO_BENEFIT = "no_benefit"  # accepted for review: the next tier mends too little of what failed
     CALL_REFUSED = "call_refused"  # the tier below will never take this document: too long, or declined
     REPAIR = "repair"  # the same tier again, told which checks failed
     HOLDOUT = "holdout"

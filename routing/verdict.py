@@ -29,12 +29,14 @@ class Failure:
     """One reason why an output is not accepted.
 
     `field` is a path such as `total` or `lines[2].amount`, empty where the whole output is meant. `reason` is a short
-    sentence for a person; it may quote the rule that failed, never the document.
+    sentence for a person; it may quote the rule that failed, never the document. `related` are the fields a rule reads
+    where it reads several.
     """
 
     check: CheckName
     field: str
     reason: str
+    related: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,7 @@ class LoggedItem:
     custom_id: str
     state: ItemState
     fail_reason: FailReason | None
+    needs_review: bool
     decisions: tuple[DecisionRecord, ...]
     attempts: tuple[AttemptRecord, ...]
 
@@ -47,6 +48,7 @@ def read(database: Database, job_id: int) -> Iterator[LoggedItem]:
                     col(Item.custom_id),
                     col(Item.state),
                     col(Item.fail_reason),
+                    col(Item.needs_review),
                 )
                 .where(col(Item.job_id) == job_id, col(Item.position) > after)
                 .order_by(col(Item.position))
@@ -63,6 +65,7 @@ def read(database: Database, job_id: int) -> Iterator[LoggedItem]:
                 item.custom_id,
                 ItemState(item.state),
                 FailReason(item.fail_reason) if item.fail_reason else None,
+                bool(item.needs_review),
                 decisions.get(item.position, ()),
                 attempts.get(item.position, ()),
             )

@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class TierProgress:
-    """What one tier has done for a job. `queued` counts items that wait or are in flight there."""
+    """What one tier has done for a job. `queued` counts items that wait or are in flight there.
+
+    Of what it `accepted`, `review` needs a person's look.
+    """
 
     tier: str
     queued: int
@@ -27,6 +30,7 @@ class TierProgress:
     escalated: int
     failed: int
     routed: int
+    review: int
     troubles: int
     input_tokens: int
     output_tokens: int

@@ -10,6 +10,7 @@ from sqlmodel import col
 
 from routing.decision import Cause, Layer
 from storage.clock import now_ms
+from storage.fixes import add_fixes
 from storage.records import Accepted, Escalated, Failed, HeldOut, Measured, Released, Routed
 from storage.reserving import add_to_day
 from storage.router_tables import DecisionRow
@@ -49,6 +50,7 @@ def write(database: Database, records: Sequence[ItemRecord]) -> frozenset[tuple[
         held = _held(connection, fresh)
         _change_items(connection, [record for record in fresh if record.key in held])
         change_tallies(database, connection, fresh, held)
+        add_fixes(database, connection, [fix for record in fresh if record.key in held for fix in record.fixes])
         _change_jobs(connection, fresh, held)
         cost_nano_usd = sum(record.cost_nano_usd for record in fresh)
         if cost_nano_usd:
@@ -107,6 +109,7 @@ _FINISH = (
         cost_nano_usd=col(Item.cost_nano_usd) + bindparam("b_cost"),
         baseline_nano_usd=bindparam("b_baseline"),
         latency_ms=col(Item.latency_ms) + bindparam("b_latency_ms"),
+        needs_review=or_(col(Item.needs_review), bindparam("b_needs_review", type_=Boolean)),
         output=case((bindparam("b_keep_output"), col(Item.output)), else_=bindparam("b_output")),
         failures=case((bindparam("b_keep_output"), col(Item.failures)), else_=bindparam("b_failures")),
         finished_ms=case((bindparam("b_finished"), now_ms()), else_=None),
@@ -137,6 +140,7 @@ def _item_values(record: ItemRecord) -> dict[str, object]:
         "b_baseline": record.baseline_nano_usd,
         "b_latency_ms": record.latency_ms,
         "b_output": None,
+        "b_needs_review": False,
         "b_failures": None,
         "b_finished": isinstance(record.next, Accepted | Failed | Measured),
         "b_keep_output": _keeps_output(record.next),
@@ -164,7 +168,12 @@ def _next_values(following: Next) -> dict[str, object]:
 def _ended(following: Accepted | Failed | Measured) -> dict[str, object]:
     match following:
         case Accepted():
-            return {"b_state": ItemState.DONE, "b_output": following.output}
+            return {
+                "b_state": ItemState.DONE,
+                "b_output": following.output,
+                "b_needs_review": following.needs_review,
+                "b_failures": following.failures,
+            }
         case Failed():
             return {
                 "b_state": ItemState.FAILED,

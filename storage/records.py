@@ -66,10 +66,27 @@ class DecisionRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class FixRecord:
+    """A failure of one model that was tried on the next tier's: whether it was gone there."""
+
+    task_name: str
+    model: str
+    next_model: str
+    check: str
+    field: str
+    fixed: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Accepted:
-    """The item is done. `output` is its JSON text."""
+    """The item is done. `output` is its JSON text.
+
+    Where it `needs_review`, its verdict failed and no tier is expected to do better; `failures` (a JSON text) says why.
+    """
 
     output: str
+    needs_review: bool = False
+    failures: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +175,7 @@ class ItemRecord:
     baseline_nano_usd: int = 0
     failed_checks: tuple[tuple[str, str], ...] = ()
     decisions: tuple[DecisionRecord, ...] = ()
+    fixes: tuple[FixRecord, ...] = ()
     decided: bool = True
     layer: str | None = None
     cause: str | None = None

@@ -39,6 +39,7 @@ class ItemResult:
     cost_nano_usd: int
     baseline_nano_usd: int
     latency_ms: int
+    needs_review: bool
     output: str | None
     failures: str | None
     expected: str | None
@@ -216,6 +217,7 @@ def _item(row: RowMapping) -> ItemResult:
     values["state"] = ItemState(row["state"])
     values["fail_reason"] = FailReason(row["fail_reason"]) if row["fail_reason"] else None
     values["in_flight"] = bool(row["in_flight"])
+    values["needs_review"] = bool(row["needs_review"])
     return ItemResult(**values)
 
 

@@ -51,6 +51,23 @@ class RolloutRow(SQLModel, table=True):
     changed_ms: int = Field(sa_column=big())
 
 
+class FixTally(SQLModel, table=True):
+    """How often a kind of failure of a model was tried on the next tier's, and was gone there, over all jobs of a task.
+
+    List positions in `field` read `[*]`.
+    """
+
+    __tablename__ = "fix_tallies"
+
+    task_name: str = Field(primary_key=True)
+    model: str = Field(primary_key=True)
+    next_model: str = Field(primary_key=True)
+    check: str = Field(primary_key=True)
+    field: str = Field(primary_key=True)
+    tried: int = Field(sa_column=big(default=0))
+    fixed: int = Field(sa_column=big(default=0))
+
+
 class ClassifierRow(SQLModel, table=True):
     """One trained version of a task's classifier: its weights, and how it did on outcomes kept from it (JSON)."""
 

@@ -99,6 +99,7 @@ class Item(SQLModel, table=True):
     cost_nano_usd: int = Field(default=0, sa_column=big(default=0))
     baseline_nano_usd: int = Field(default=0, sa_column=big(default=0))
     latency_ms: int = Field(default=0, sa_column=big(default=0))
+    needs_review: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
     output: str | None = Field(default=None, sa_column=Column(Text))
     failures: str | None = Field(default=None, sa_column=Column(Text))
     finished_ms: int | None = Field(default=None, sa_column=big(nullable=True))
@@ -169,7 +170,7 @@ class Attempt(SQLModel, table=True):
 class TierTally(SQLModel, table=True):
     """What one tier has done for one job so far. `queued` counts its items that wait or are in flight.
 
-    `routed` left it for another tier before any call.
+    `routed` left it for another tier before any call. Of what it `accepted`, `review` needs a person's look.
     """
 
     __tablename__ = "tier_tallies"
@@ -183,6 +184,7 @@ class TierTally(SQLModel, table=True):
     escalated: int = Field(default=0, sa_column=big(default=0))
     failed: int = Field(default=0, sa_column=big(default=0))
     routed: int = Field(default=0, sa_column=big(default=0))
+    review: int = Field(default=0, sa_column=big(default=0))
     troubles: int = Field(default=0, sa_column=big(default=0))
     input_tokens: int = Field(default=0, sa_column=big(default=0))
     output_tokens: int = Field(default=0, sa_column=big(default=0))

@@ -11,7 +11,7 @@ from uuid import UUID
 import orjson
 
 from routing.completion import TokenUsage
-from routing.decision import Layer
+from routing.decision import Cause, Layer
 from storage.records import AttemptRecord, DecisionRecord
 from storage.states import AttemptOutcome
 
@@ -121,10 +121,15 @@ class Accountant:
     def baseline_nano_usd(self, task: FrozenTask, attempts: Sequence[AttemptRecord]) -> int:
         """Return what an item would have cost on the last tier alone: an estimate.
 
-        Where it was asked there, its first call there; elsewhere the tokens of its answer here at that tier's price.
+        Where it was asked there, its first call there; elsewhere the tokens of its answer here at that tier's price. A
+        call for some fields alone tells nothing of a whole answer.
         """
         last = task.tiers[-1]
-        answered = [attempt for attempt in attempts if attempt.output_tokens or attempt.input_tokens]
+        answered = [
+            attempt
+            for attempt in attempts
+            if (attempt.output_tokens or attempt.input_tokens) and attempt.cause != Cause.FAILED_FIELDS
+        ]
         if not answered:
             return 0
         there = [attempt for attempt in answered if attempt.tier == last.name]
@@ -153,8 +158,8 @@ class Accountant:
             signals=orjson.dumps(dict(decision.signals)).decode(),
         )
 
-    def upper_bound(self, task: FrozenTask, models: Sequence[str], item: ClaimedItem, repairs: int = 0) -> int:
-        """Return the most that asking these models about an item can cost, in nano-dollars, with so many repairs.
+    def upper_bound(self, task: FrozenTask, models: Sequence[str], item: ClaimedItem, again: int = 0) -> int:
+        """Return the most that asking these models about an item can cost (nano-dollars), each `again` more times.
 
         A repair sends the answer and what failed along with everything that was sent before.
         """
@@ -162,8 +167,8 @@ class Accountant:
         characters = len(item.text) + len(tier.system) + len(tier.user) + len(item.metadata)
         asked = characters // CHARACTERS_PER_TOKEN_AT_LEAST + 1
         first = TokenUsage(asked, task.max_output_tokens)
-        again = TokenUsage(asked + task.max_output_tokens + REPAIR_REQUEST_TOKENS, task.max_output_tokens)
-        return sum(self._prices.cost(model, first) + repairs * self._prices.cost(model, again) for model in models)
+        longer = TokenUsage(asked + task.max_output_tokens + REPAIR_REQUEST_TOKENS, task.max_output_tokens)
+        return sum(self._prices.most(model, first) + again * self._prices.most(model, longer) for model in models)
 
 
 def storable(text: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter
+from pydantic import BaseModel, ConfigDict, JsonValue, TypeAdapter
 
 from routing.verdict import CheckName, Failure
 
@@ -21,17 +21,29 @@ class CarriedFailure(_Carried):
     reason: str
 
 
-class Repairing(_Carried):
-    """An answer that failed and was to be repaired `times` times so far, when the provider got into trouble."""
-
-    answer: str
+class _Rejected(_Carried):
     failures: tuple[CarriedFailure, ...]
-    times: int
 
     @property
     def told(self) -> tuple[Failure, ...]:
         """The failures, as checks tell them."""
         return tuple(Failure(failure.check, failure.field, failure.reason) for failure in self.failures)
+
+
+class Below(_Rejected):
+    """What the tier below said, and why that was not accepted. `fields` are to be asked for alone, none means all."""
+
+    model: str
+    output: dict[str, JsonValue]
+    fields: tuple[str, ...] = ()
+
+
+class Repairing(_Rejected):
+    """An answer that failed and was to be repaired `times` times so far, when the provider got into trouble."""
+
+    answer: str
+    times: int
+    below: Below | None = None
 
 
 class HeldFrom(_Carried):
@@ -40,7 +52,7 @@ class HeldFrom(_Carried):
     tier: str
 
 
-Carried: TypeAlias = Repairing | HeldFrom
+Carried: TypeAlias = Repairing | HeldFrom | Below
 _ADAPTER: TypeAdapter[Carried] = TypeAdapter(Carried)
 
 

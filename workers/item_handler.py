@@ -55,8 +55,10 @@ class ItemHandler:
     def upper_bound(self, task: SteeredTask, item: ClaimedItem) -> int:
         """Return the most one turn of this item can cost, in nano-dollars."""
         variant = task.variant(item.custom_id, item.tier)
-        repairs = variant.task.task.tier(item.tier).repair
-        return self._accountant.upper_bound(variant.task.task, variant.models(item.tier), item, repairs)
+        tier = variant.task.task.tier(item.tier)
+        # Asking for failed fields may be followed by asking for everything.
+        again = tier.repair + (tier.ask == "failed_fields")
+        return self._accountant.upper_bound(variant.task.task, variant.models(item.tier), item, again)
 
     def unpaid(self, task: SteeredTask, item: ClaimedItem) -> ItemRecord:
         """Return the record of an item that no budget pays for any more."""
@@ -105,7 +107,7 @@ class ItemHandler:
                 verdict = await self._second_opinion(turn, completion, verdict, second)
             if verdict.passed or not self._affords(turn, item_budget_nano_usd):
                 return verdict
-            if not turn.begin_repair(completion, verdict):
+            if not (turn.begin_whole() or turn.begin_repair(completion, verdict)):
                 return verdict
 
     async def _call(self, turn: Turn, model: str) -> Completion:

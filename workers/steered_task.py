@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from routing.compiled_task import CompiledTask
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from routing.benefit import FixRates
     from routing.classifier.trained import TrainedClassifier
     from routing.decision import Decision
     from routing.item_facts import ItemFacts
@@ -34,7 +37,8 @@ class Variant:
 class SteeredTask:
     """One revision of a job's rollout, compiled. `frozen` is what the job was submitted with.
 
-    `version` is how decisions that rest on the task alone name it: `task:9f31c2ab77e0`.
+    `version` is how decisions that rest on the task alone name it: `task:9f31c2ab77e0`. `fix_rates` tell what became of
+    failures on the next tier, by (model, next model).
     """
 
     frozen: FrozenTask
@@ -44,6 +48,7 @@ class SteeredTask:
     usual: CompiledTask
     canary: CompiledTask | None
     classifier: TrainedClassifier | None
+    fix_rates: Mapping[tuple[str, str], FixRates] = field(default_factory=dict)
 
     @classmethod
     def compile(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 from collections import OrderedDict
 from typing import TYPE_CHECKING
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 from routing.router import Router
 from storage import jobs
 from workers.active_classifier import active_classifier
+from workers.fix_rates_watch import FixRatesWatch
 from workers.steered_task import SteeredTask
 
 if TYPE_CHECKING:
@@ -28,6 +30,7 @@ class TaskCache:
         self._database = database
         self._rollouts = rollouts
         self._prices = prices
+        self._fix_rates = FixRatesWatch(database)
         self._lock = threading.Lock()
         self._tasks: OrderedDict[int, SteeredTask] = OrderedDict()
 
@@ -44,7 +47,7 @@ class TaskCache:
             self._tasks.move_to_end(job_id)
             if len(self._tasks) > _KEPT:
                 self._tasks.popitem(last=False)
-            return task
+        return self._informed(task)
 
     def _compiled(self, job_id: int) -> SteeredTask:
         frozen = jobs.frozen_task(self._database, job_id)
@@ -53,6 +56,11 @@ class TaskCache:
     def _followed(self, task: SteeredTask) -> SteeredTask:
         rollout = self._rollouts.get(task.frozen)
         return task if rollout == task.rollout else self._under(rollout, task.frozen, task.router)
+
+    def _informed(self, task: SteeredTask) -> SteeredTask:
+        if not any(tier.benefit for tier in task.frozen.tiers):
+            return task
+        return dataclasses.replace(task, fix_rates=self._fix_rates.get(task.frozen.name))
 
     def _under(self, rollout: Rollout, frozen: FrozenTask, router: Router) -> SteeredTask:
         classifier = active_classifier(self._database, self._prices, frozen, rollout)

@@ -3,35 +3,35 @@
 from __future__ import annotations
 
 import dataclasses
-import re
 from time import monotonic
 from typing import TYPE_CHECKING
 
 import orjson
 
+from routing.benefit import is_hopeless, kind_of
 from routing.completion import Prompt
 from routing.decision import Cause, Decision, Layer
 from routing.escalation import Accept, Escalate, Fail, next_step
 from routing.item_facts import ItemFacts
 from routing.repair import is_repairable, repair_prompt
 from routing.verdict import Verdict
-from storage.records import Accepted, Escalated, Failed, HeldOut, ItemRecord, Measured, Released, Routed
+from storage.records import Accepted, Escalated, Failed, FixRecord, HeldOut, ItemRecord, Measured, Released, Routed
 from storage.states import AttemptOutcome, FailReason
 from workers.accounting import Circumstances, failures_json, storable
-from workers.carried import CarriedFailure, HeldFrom, Repairing, read_carried
+from workers.carried import Below, CarriedFailure, HeldFrom, Repairing, read_carried
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from routing.completion import Completion
+    from routing.decision import Signal
     from routing.deployment import Flag
     from routing.errors import CallRefusedError, ProviderTroubleError, UsageError
     from storage.claims import ClaimedItem
     from storage.records import AttemptRecord, DecisionRecord, Next
     from workers.accounting import Accountant
+    from workers.carried import Carried
     from workers.steered_task import SteeredTask
-
-_POSITION = re.compile(r"\[\d+\]")
 
 
 class Turn:
@@ -50,6 +50,7 @@ class Turn:
         self._failed_checks: dict[tuple[str, str], None] = {}
         self._first_prompt = Prompt((), {})
         self._carried = read_carried(item.carried)
+        self._below = _below(self._carried)
         self._metadata = orjson.loads(item.metadata)
         self.item = item
         self.steered = task
@@ -104,6 +105,8 @@ class Turn:
         )
         if isinstance(self._carried, Repairing):
             self.prompt = repair_prompt(self._first_prompt, self._carried.answer, self._carried.told)
+        elif self._below is not None and self._below.fields:
+            self.prompt = self.task.ask_for(self._first_prompt, self._below.fields)
 
     def unwritable(self, error: UsageError) -> Next:
         """Say that the prompt could not be written."""
@@ -118,7 +121,11 @@ class Turn:
     def judge(self, completion: Completion) -> Verdict:
         """Check an answer."""
         began = monotonic()
-        verdict = self.task.judge(self.item.tier, completion, self.item.text)
+        below = self._below
+        if below is not None and below.fields:
+            verdict = self.task.judge_fields(completion, self.item.text, below.output, below.fields)
+        else:
+            verdict = self.task.judge(completion, self.item.text)
         self._checks_ms = round((monotonic() - began) * 1000)
         return verdict
 
@@ -128,8 +135,7 @@ class Turn:
         around = self._circumstances()
         self._attempts.append(self._accountant.answered(self._decision, completion, verdict, outcome, around))
         if not self.is_holdout:
-            names = ((failure.check.value, _POSITION.sub("[*]", failure.field)) for failure in verdict.failures)
-            self._failed_checks |= dict.fromkeys(names)
+            self._failed_checks |= dict.fromkeys(map(kind_of, verdict.failures))
 
     def opined(self, completion: Completion) -> None:
         """Write down the second opinion; its verdict is part of the first answer's."""
@@ -144,17 +150,27 @@ class Turn:
         around = self._circumstances()
         self._attempts.append(self._accountant.unanswered(self._decision, self._asking, error, around))
 
+    def begin_whole(self) -> bool:
+        """Prepare to ask for the whole object where only the failed fields were asked for; False where it was whole."""
+        below = self._below
+        if below is None or not below.fields:
+            return False
+        self._carried = self._below = below.model_copy(update={"fields": ()})
+        self.prompt = self._first_prompt
+        signals = {"fields": ",".join(below.fields)}
+        self._decide(Decision(self.item.tier, Layer.ESCALATION, Cause.FIELDS_NOT_ENOUGH, signals=signals))
+        return True
+
     def begin_repair(self, completion: Completion, verdict: Verdict) -> bool:
         """Prepare to ask this tier again with what failed; False where that is used up or cannot help."""
         times = self._carried.times if isinstance(self._carried, Repairing) else 0
         allowed = 0 if self.is_holdout else self.task.task.tier(self.item.tier).repair
         if times >= allowed or not is_repairable(completion.finish_reason, verdict.failures):
             return False
-        failures = tuple(
-            CarriedFailure(check=failure.check, field=failure.field, reason=storable(failure.reason))
-            for failure in verdict.failures
+        failures = _carried(verdict)
+        self._carried = Repairing(
+            answer=storable(completion.text), failures=failures, times=times + 1, below=self._below
         )
-        self._carried = Repairing(answer=storable(completion.text), failures=failures, times=times + 1)
         self.prompt = repair_prompt(self._first_prompt, completion.text, verdict.failures)
         signals = {"failed_checks": len(failures), "repair": times + 1}
         self._decide(Decision(self.item.tier, Layer.ESCALATION, Cause.REPAIR, signals=signals))
@@ -182,7 +198,7 @@ class Turn:
 
     def conclude(self, verdict: Verdict) -> ItemRecord:
         """Return the record of an item whose answer was judged."""
-        return self.end(self._next(verdict))
+        return dataclasses.replace(self.end(self._next(verdict)), fixes=self._fixes(verdict))
 
     def _next(self, verdict: Verdict) -> Next:
         output = None if verdict.output is None else orjson.dumps(verdict.output).decode()
@@ -194,13 +210,62 @@ class Turn:
                 assert output is not None
                 return self._accepted(output)
             case Escalate():
-                signals = {"failed_checks": len(verdict.failures), "confidence": verdict.confidence}
-                self._decide(dataclasses.replace(step.decision, signals=signals))
-                return Escalated(
-                    step.decision.tier, step.decision.cause, output=output, failures=failures_json(verdict.failures)
-                )
+                return self._escalated(step.decision, verdict, output)
             case Fail():
                 return Failed(FailReason.VERDICT, output, failures_json(verdict.failures))
+
+    def _escalated(self, decision: Decision, verdict: Verdict, output: str | None) -> Accepted | Escalated:
+        failures = failures_json(verdict.failures)
+        signals: dict[str, Signal] = {"failed_checks": len(verdict.failures), "confidence": verdict.confidence}
+        if output is not None and self._is_hopeless(decision.tier, verdict):
+            self._decide(Decision(self.item.tier, Layer.ESCALATION, Cause.NO_BENEFIT, signals=signals))
+            return Accepted(output, needs_review=True, failures=failures)
+        below = self._left_behind(decision.tier, verdict)
+        if below is not None and below.fields:
+            signals["fields"] = ",".join(below.fields)
+            decision = dataclasses.replace(decision, cause=Cause.FAILED_FIELDS)
+        self._decide(dataclasses.replace(decision, signals=signals))
+        carried = None if below is None else below.model_dump_json()
+        return Escalated(decision.tier, decision.cause, output, failures, carried)
+
+    def _is_hopeless(self, tier: str, verdict: Verdict) -> bool:
+        """Tell whether the next tier is known not to mend this; what is held out goes there all the same, to learn."""
+        following = self.steered.variant(self.item.custom_id, tier).task.task.tier(tier)
+        if following.benefit is None or self.steered.is_held_out(self.item.custom_id, self.item.tier):
+            return False
+        rates = self.steered.fix_rates.get((self.model, following.model), {})
+        return is_hopeless(following.benefit, rates, verdict.failures)
+
+    def _left_behind(self, tier: str, verdict: Verdict) -> Below | None:
+        """Return what the next tier needs to know of this one's answer, None where it would make nothing of it."""
+        next_task = self.steered.variant(self.item.custom_id, tier).task
+        following = next_task.task.tier(tier)
+        asks = following.ask == "failed_fields" and next_task.second_opinion(tier) is None
+        if verdict.output is None or not (asks or following.benefit):
+            return None
+        return Below(
+            model=self.model,
+            output=dict(verdict.output),
+            failures=_carried(verdict),
+            fields=self.task.failed_fields(verdict) if asks else (),
+        )
+
+    def _fixes(self, verdict: Verdict) -> tuple[FixRecord, ...]:
+        """Say which failures of the tier below are gone here."""
+        below = self._below
+        if below is None or self.task.task.tier(self.item.tier).benefit is None:
+            return ()
+        still = {kind_of(failure) for failure in verdict.failures}
+        return tuple(
+            FixRecord(
+                self.steered.frozen.name,
+                below.model,
+                self.model,
+                *kind,
+                verdict.output is not None and kind not in still,
+            )
+            for kind in dict.fromkeys(map(kind_of, below.told))
+        )
 
     def _accepted(self, output: str) -> Accepted | HeldOut:
         if not self.steered.is_held_out(self.item.custom_id, self.item.tier):
@@ -247,3 +312,14 @@ class Turn:
             canary=self.variant.is_canary,
             holdout=self.is_holdout,
         )
+
+
+def _below(carried: Carried | None) -> Below | None:
+    return carried.below if isinstance(carried, Repairing) else carried if isinstance(carried, Below) else None
+
+
+def _carried(verdict: Verdict) -> tuple[CarriedFailure, ...]:
+    return tuple(
+        CarriedFailure(check=failure.check, field=failure.field, reason=storable(failure.reason))
+        for failure in verdict.failures
+    )

@@ -53,7 +53,7 @@ def _item_line(item: ItemResult) -> str:
     state = "in flight" if item.in_flight else str(item.state)
     failed = dict.fromkeys(f"{failure['check']} {failure['field']}".rstrip() for failure in failures_of(item.failures))
     why = "".join(f"; {name}" for name in failed)
-    reason = f" ({item.fail_reason})" if item.fail_reason else ""
+    reason = f" ({item.fail_reason})" if item.fail_reason else " (needs review)" if item.needs_review else ""
     calls = f"{item.attempts} call{'' if item.attempts == 1 else 's'}"
     cost = shown(to_usd(NanoUsd(item.cost_nano_usd)))
     return f"{state:<{STATE_WIDTH}}  {printable(item.custom_id)}  {item.tier}, {calls}, {cost}{reason}{printable(why)}"

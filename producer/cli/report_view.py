@@ -48,10 +48,13 @@ def _facts(report: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 def _tier(tier: Mapping[str, Any], total: int) -> str:
     accepted = f"{tier['accepted']} accepted ({tier['accepted'] / total:.0%} of all)" if total else "nothing"
     escalated = f", {tier['escalated']} escalated" if tier["escalated"] else ""
+    review = f", {tier['review']} of them for review" if tier["review"] else ""
     routed = f", {tier['routed']} routed elsewhere" if tier["routed"] else ""
     failed = f", {tier['failed']} failed" if tier["failed"] else ""
     troubles = f", {tier['troubles']} calls without an answer" if tier["troubles"] else ""
-    return f"{accepted}{escalated}{routed}{failed}; {tier['attempts']} calls{troubles}, {shown(tier['cost_usd'])}"
+    return (
+        f"{accepted}{review}{escalated}{routed}{failed}; {tier['attempts']} calls{troubles}, {shown(tier['cost_usd'])}"
+    )
 
 
 def _reasons(report: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

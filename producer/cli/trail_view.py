@@ -46,7 +46,7 @@ def story(job: str, trail: Trail) -> str:
 def _beginning(job: str, trail: Trail) -> Iterator[str]:
     item = trail.item
     state = "in flight" if item.in_flight else str(item.state)
-    reason = f" ({item.fail_reason})" if item.fail_reason else ""
+    reason = f" ({item.fail_reason})" if item.fail_reason else ", needs review," if item.needs_review else ""
     yield f"{printable(item.custom_id)}, item {item.position} of {job}: {state}{reason} in {item.tier}"
     yield (
         f"{item.attempts} calls, {shown(to_usd(NanoUsd(item.cost_nano_usd)))}, {item.latency_ms} ms;"
@@ -113,6 +113,7 @@ def _end(item: ItemResult) -> Iterator[str]:
     yield ""
     if item.output is not None:
         title = "output" if item.state is ItemState.DONE else "best output, not accepted"
+        title += ", for review" if item.needs_review else ""
         yield f"{title}: {_indented(item.output)}"
     elif item.state is ItemState.FAILED:
         yield "no output"

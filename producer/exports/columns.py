@@ -15,6 +15,7 @@ AFTER_FIELDS = (
     "attempts",
     "checks_failed",
     "fail_reason",
+    "needs_review",
     "latency_ms",
     "rejected_output",
 )

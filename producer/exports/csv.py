@@ -53,6 +53,7 @@ def _cells(row: ResultRow, fields: Mapping[str, str]) -> list[str]:
         str(row.attempts),
         neutral("; ".join(row.checks_failed)),
         row.fail_reason,
+        str(row.needs_review).lower(),
         str(row.latency_ms),
         row.rejected_json or "",
     ]

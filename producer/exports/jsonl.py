@@ -34,6 +34,7 @@ def row_object(row: ResultRow) -> dict[str, object]:
         "attempts": row.attempts,
         "checks_failed": row.checks_failed,
         "fail_reason": row.fail_reason,
+        "needs_review": row.needs_review,
         "latency_ms": row.latency_ms,
         "rejected_output": None if row.rejected_json is None else embedded(row.rejected_json),
     }

@@ -59,6 +59,7 @@ def _schema(pa: Any, kinds: Mapping[str, str]) -> Any:  # noqa: ANN401 - pyarrow
         "cost_usd": pa.decimal128(38, 9),
         "attempts": pa.int64(),
         "latency_ms": pa.int64(),
+        "needs_review": pa.bool_(),
         "checks_failed": pa.list_(pa.string()),
     }
     return pa.schema(
@@ -97,6 +98,7 @@ def _record(row: ResultRow, fields: Mapping[str, str], kinds: Mapping[str, str])
         "attempts": row.attempts,
         "checks_failed": list(row.checks_failed),
         "fail_reason": row.fail_reason,
+        "needs_review": row.needs_review,
         "latency_ms": row.latency_ms,
         "rejected_output": row.rejected_json,
         "output": row.output_json,

@@ -53,9 +53,7 @@ def _failure(rule: Expression, output: JsonObject) -> Failure | None:
     if outcome.holds:
         return None
     reason = f"it cannot be evaluated, {outcome.problem}" if outcome.problem else "it is not true"
-    return Failure(CheckName.RULES, _only_field(rule), f"`{rule.source}`: {reason}")
-
-
-def _only_field(rule: Expression) -> str:
-    """Name the field where a rule reads one; a rule over several does not say which of them is wrong."""
-    return next(iter(rule.paths)) if len(rule.paths) == 1 else ""
+    paths = tuple(sorted(rule.paths))
+    # A rule over several fields does not say which of them is wrong.
+    only, related = (paths[0], ()) if len(paths) == 1 else ("", paths)
+    return Failure(CheckName.RULES, only, f"`{rule.source}`: {reason}", related)

@@ -61,7 +61,7 @@ def test_a_good_answer_passes_every_check() -> None:
         confidence=ConfidenceSpec(min=0.5, source="logprobs"),
         max_output_chars=200,
     )
-    verdict = CompiledTask(task(checks)).judge("cheap", completion(GOOD, probability=0.75), SOURCE)
+    verdict = CompiledTask(task(checks)).judge(completion(GOOD, probability=0.75), SOURCE)
     assert verdict == Verdict(
         GOOD, spans={"company": Span(0, 12), "date": Span(18, 28), "total": Span(38, 42)}, confidence=0.75
     )
@@ -77,7 +77,7 @@ def test_all_failures_are_told() -> None:
         max_output_chars=10,
     )
     answer = completion({"company": "Other", "total": -1, "extra": 1}, probability=0.25)
-    verdict = CompiledTask(task(checks)).judge("cheap", answer, SOURCE)
+    verdict = CompiledTask(task(checks)).judge(answer, SOURCE)
     assert [(failure.check, failure.field) for failure in verdict.failures] == [
         (CheckName.SCHEMA, ""),
         (CheckName.GROUNDING, "company"),
@@ -95,13 +95,13 @@ def test_all_failures_are_told() -> None:
 def test_an_answer_that_cannot_be_read_has_only_that_failure() -> None:
     """There is nothing that another check could look at."""
     checks = ChecksSpec(grounded=("company",), rules=("total >= 0",), max_output_chars=1)
-    verdict = CompiledTask(task(checks)).judge("cheap", completion("I cannot help with that."), SOURCE)
+    verdict = CompiledTask(task(checks)).judge(completion("I cannot help with that."), SOURCE)
     assert verdict == Verdict(None, (Failure(CheckName.PARSE, "", "the answer holds no JSON object"),))
 
 
 def test_a_repaired_answer_says_so() -> None:
     """What was mended may still pass."""
-    verdict = CompiledTask(task()).judge("cheap", completion('{"company": "A", "total": 1,}'), SOURCE)
+    verdict = CompiledTask(task()).judge(completion('{"company": "A", "total": 1,}'), SOURCE)
     assert verdict == Verdict({"company": "A", "total": 1}, repaired=True)
 
 
@@ -110,7 +110,7 @@ def test_the_output_is_what_the_schema_makes_of_it() -> None:
     source = "from pydantic import BaseModel\nclass Receipt(BaseModel):\n    total: float\n    currency: str = 'MYR'\n"
     schema = PydanticSchema(source=source, class_name="Receipt", json_schema=dict(describe_pydantic(source, "Receipt")))
     compiled = CompiledTask(task(ChecksSpec(rules=("currency == 'MYR'",)), schema))
-    assert compiled.judge("cheap", completion({"total": 9}), SOURCE) == Verdict({"total": 9.0, "currency": "MYR"})
+    assert compiled.judge(completion({"total": 9}), SOURCE) == Verdict({"total": 9.0, "currency": "MYR"})
 
 
 def test_a_self_report_is_asked_for_and_taken_out_before_the_schema_sees_it() -> None:
@@ -118,7 +118,7 @@ def test_a_self_report_is_asked_for_and_taken_out_before_the_schema_sees_it() ->
     compiled = CompiledTask(task(ChecksSpec(confidence=ConfidenceSpec(min=0.5, source="self_report"))))
     schema = compiled.prompt("cheap", SOURCE, {}).schema
     assert schema["required"] == ["company", "total", "confidence"]
-    verdict = compiled.judge("cheap", completion({**GOOD, "confidence": 0.75}), SOURCE)
+    verdict = compiled.judge(completion({**GOOD, "confidence": 0.75}), SOURCE)
     assert verdict == Verdict(GOOD, confidence=0.75)
     assert not compiled.wants_logprobs
 
@@ -173,7 +173,7 @@ class TestAgreement:
     def test_disagreement_is_added_to_the_verdict(self, second: Completion, failures: tuple[Failure, ...]) -> None:
         """A second answer that is no valid output agrees with nothing."""
         compiled = CompiledTask(task(self.CHECKS))
-        verdict = compiled.judge("cheap", completion(GOOD), SOURCE)
+        verdict = compiled.judge(completion(GOOD), SOURCE)
         assert compiled.judge_second_opinion(verdict, second) == Verdict(GOOD, failures)
 
 

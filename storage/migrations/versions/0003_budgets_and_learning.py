@@ -25,3 +25,18 @@ def upgrade() -> None:
         sa.Column("cost_nano_usd", sa.BigInteger(), server_default="0", autoincrement=False, nullable=False),
         sa.PrimaryKeyConstraint("day"),
     )
+    op.create_table(
+        "fix_tallies",
+        sa.Column("task_name", sa.String(), nullable=False),
+        sa.Column("model", sa.String(), nullable=False),
+        sa.Column("next_model", sa.String(), nullable=False),
+        sa.Column("check", sa.String(), nullable=False),
+        sa.Column("field", sa.String(), nullable=False),
+        sa.Column("tried", sa.BigInteger(), server_default="0", autoincrement=False, nullable=False),
+        sa.Column("fixed", sa.BigInteger(), server_default="0", autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("task_name", "model", "next_model", "check", "field"),
+    )
+    op.add_column("items", sa.Column("needs_review", sa.Boolean(), server_default=sa.false(), nullable=False))
+    op.add_column(
+        "tier_tallies", sa.Column("review", sa.BigInteger(), server_default="0", autoincrement=False, nullable=False)
+    )

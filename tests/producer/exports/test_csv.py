@@ -74,6 +74,7 @@ def test_a_table_has_a_column_for_each_field_and_its_provenance(sqlite_ledger: D
         "attempts": "2",
         "checks_failed": "cheap/rules",
         "fail_reason": "",
+        "needs_review": "false",
         "latency_ms": "2",
         "rejected_output": "",
     }

@@ -31,6 +31,7 @@ def test_a_line_nests_the_output_and_keeps_money_exact(sqlite_ledger: Database) 
         "attempts": 1,
         "checks_failed": [],
         "fail_reason": "",
+        "needs_review": False,
         "latency_ms": 1,
         "rejected_output": None,
     }

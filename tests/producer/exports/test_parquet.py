@@ -65,7 +65,7 @@ def test_a_value_that_does_not_fit_its_column_is_null_there(kind: JsonValue, val
     )
     import json
 
-    row = ResultRow("a", "done", json.dumps({"field": value}), None, "cheap", "m", Decimal(0), 1, (), "", 1)
+    row = ResultRow("a", "done", json.dumps({"field": value}), None, "cheap", "m", Decimal(0), 1, (), "", False, 1)  # noqa: FBT003
     stream = io.BytesIO()
     write_parquet([row], task, stream)
     assert parquet.read_table(stream).to_pylist()[0]["field"] == stored

@@ -19,14 +19,14 @@ def failures(rules: list[str], output: dict[str, object]) -> tuple[Failure, ...]
 
 
 def test_every_rule_that_fails_is_told() -> None:
-    """A rule over one field names it; a rule over several names the output."""
+    """A rule over one field names it; a rule over several names the output, and what it read."""
     found = failures(
         ["total >= 0", "sum(lines[*].amount) == total", "total < 100", "lines[0].amount > 1"],
         {"total": -1, "lines": [{"amount": 1}]},
     )
     assert found == (
         Failure(CheckName.RULES, "total", "`total >= 0`: it is not true"),
-        Failure(CheckName.RULES, "", "`sum(lines[*].amount) == total`: it is not true"),
+        Failure(CheckName.RULES, "", "`sum(lines[*].amount) == total`: it is not true", ("lines[*].amount", "total")),
         Failure(CheckName.RULES, "lines[0].amount", "`lines[0].amount > 1`: it is not true"),
     )
 
