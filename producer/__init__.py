@@ -6,12 +6,16 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from producer.client import Client, Job, JobStoppedError, WaitTimeoutError
+    from producer.gateway import Gateway
+    from producer.live_answer import Answer
     from producer.results import ResultRow
 
-__all__ = ["Client", "Job", "JobStoppedError", "ResultRow", "WaitTimeoutError"]
+__all__ = ["Answer", "Client", "Gateway", "Job", "JobStoppedError", "ResultRow", "WaitTimeoutError"]
 
 _HOMES = {
+    "Answer": "producer.live_answer",
     "Client": "producer.client",
+    "Gateway": "producer.gateway",
     "Job": "producer.client",
     "JobStoppedError": "producer.client",
     "ResultRow": "producer.results",

@@ -51,6 +51,8 @@ class LogRow(TypedDict):
     cached_input_tokens: int | None
     tokens_estimated: bool | None
     cost_usd: Decimal | None
+    cache_hit: bool | None
+    cache_saved_usd: Decimal | None
     price_source: str | None
     queued_ms: int | None
     gate_wait_ms: int | None
@@ -86,8 +88,9 @@ def _condition(where: str) -> Expression:
 
 
 def _values(row: LogRow) -> JsonObject:
-    cost = row["cost_usd"]
-    return cast("JsonObject", {**row, "cost_usd": None if cost is None else float(cost)})
+    amounts = {name: row[name] for name in ("cost_usd", "cache_saved_usd")}
+    plain = {name: None if amount is None else float(amount) for name, amount in amounts.items()}
+    return cast("JsonObject", {**row, **plain})
 
 
 def _rows(job: str, fingerprint: str, item: LoggedItem) -> Iterator[LogRow]:
@@ -146,4 +149,6 @@ def _of_call(attempt: AttemptRecord) -> dict[str, JsonValue | Decimal]:
         "failed": cast("JsonValue", failed),
         "tokens_estimated": bool(attempt.tokens_estimated),
         "cost_usd": to_usd(NanoUsd(attempt.cost_nano_usd)),
+        "cache_hit": bool(attempt.cache_hit),
+        "cache_saved_usd": to_usd(NanoUsd(attempt.saved_nano_usd)),
     }

@@ -67,10 +67,11 @@ def _decision_figures(decision: DecisionRecord) -> dict[str, object]:
 
 def _attempt_figures(attempt: AttemptResult) -> dict[str, object]:
     figures = asdict(attempt)
-    del figures["cost_nano_usd"]
+    del figures["cost_nano_usd"], figures["saved_nano_usd"]
     return figures | {
         "uid": str(attempt.uid),
         "cost_usd": to_usd(NanoUsd(attempt.cost_nano_usd)),
+        "cache_saved_usd": to_usd(NanoUsd(attempt.saved_nano_usd)),
         "failures": embedded(attempt.failures),
         "spans": embedded(attempt.spans),
     }

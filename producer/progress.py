@@ -105,6 +105,7 @@ def figures(standing: Progress, pace: Pace, workers: Sequence[WorkerReport]) -> 
                 "review": tier.review,
                 "failed": tier.failed,
                 "troubles": tier.troubles,
+                "cache_hits": tier.cache_hits,
                 "cost_usd": to_usd(NanoUsd(tier.cost_nano_usd)),
             }
             for tier in standing.tiers
@@ -139,5 +140,6 @@ def job_figures(job: JobRecord) -> dict[str, object]:
         "budget_usd": None if job.budget_nano_usd is None else to_usd(NanoUsd(job.budget_nano_usd)),
         "baseline_usd": to_usd(NanoUsd(job.baseline_nano_usd)),
         "baseline_kind": "estimated",
-        "saved_fraction": saved_fraction(job.cost_nano_usd, job.baseline_nano_usd),
+        "saved_fraction": saved_fraction(job.cost_nano_usd + job.cache_saved_nano_usd, job.baseline_nano_usd),
+        "cache_saved_usd": to_usd(NanoUsd(job.cache_saved_nano_usd)),
     }

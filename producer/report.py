@@ -49,6 +49,7 @@ def job_report(database: Database, reference: str, deployment: DeploymentSpec | 
                 "review": tier.review,
                 "failed": tier.failed,
                 "troubles": tier.troubles,
+                "cache_hits": tier.cache_hits,
                 "input_tokens": tier.input_tokens,
                 "output_tokens": tier.output_tokens,
                 "tokens_estimated": tier.estimated_tokens > 0,

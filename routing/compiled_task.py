@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from typing import TYPE_CHECKING
 
 from routing.answer import parse_answer
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 class CompiledTask:
     """Everything of one task that is worth preparing. Keep it: compiling runs the user's schema. Safe between threads.
 
+    `schema_characters` is the length of its JSON Schema, which goes with every call.
+
     Raises UsageError where schema, prompts or checks cannot be compiled; a checked task file has no such fault.
     """
 
@@ -39,6 +42,7 @@ class CompiledTask:
         self._reports_itself = confidence is not None and confidence.source == "self_report"
         self.wants_logprobs = confidence is not None and confidence.source == "logprobs"
         shown = self._schema.json_schema
+        self.schema_characters = len(json.dumps(shown))
         self._prompts = PromptSet(task, schema_with_confidence(shown) if self._reports_itself else shown)
         self._checks = compile_checks(task.checks, field_names(shown))
         self._agreement = None if agreement is None else AgreementCheck(agreement.fields, task.compare)

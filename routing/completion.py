@@ -70,7 +70,8 @@ class Completion:
 
     `provider_ms` is the time of the successful HTTP exchange, `limit_wait_ms` the time spent waiting for the shared
     limit, `http_calls` all exchanges made for it (retries included). `model` is the deployment's name of the model that
-    answered, which differs from the one asked after a fallback.
+    answered, which differs from the one asked after a fallback. `cache_key` is what the answer may be kept under, empty
+    where it may not; one `from_cache` was paid for earlier.
     """
 
     text: str
@@ -81,3 +82,5 @@ class Completion:
     limit_wait_ms: float = 0.0
     http_calls: int = 1
     logprobs: tuple[TokenLogprob, ...] | None = None
+    cache_key: str = ""
+    from_cache: bool = False

@@ -5,6 +5,7 @@ CheapfirstError
 │   ├── InvalidFileError       a task or deployment file, with every problem found in it
 │   ├── JobConflictError       a job of this name exists with other content
 │   └── NotFoundError          no such job, item, task, queue or model
+├── AnswerRejectedError        an item that an application asked for failed; look at it, do not ask again (exit 1)
 ├── ServiceUnreachableError    broker, ledger or provider cannot be reached; start it, then run again (exit 3)
 └── ProviderError              a model call brought no answer
     ├── ProviderTroubleError   429, 5xx, timeout, refused connection: wait, then try the same call again
@@ -15,10 +16,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from routing.json_value import JsonObject
 
 
 class CheapfirstError(Exception):
@@ -71,6 +75,34 @@ class JobConflictError(UsageError):
 
 class NotFoundError(UsageError):
     """No such job, item, task, queue or model."""
+
+
+class AnswerRejectedError(CheapfirstError):
+    """The one item that was asked for failed: no tier's answer passed, or no tier could be asked.
+
+    `fail_reason` says which, `rejected_output` is the best answer there is, None without one; `job` and `custom_id` are
+    the item's reference.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        hint: str,
+        *,
+        job: str,
+        custom_id: str,
+        fail_reason: str,
+        rejected_output: JsonObject | None = None,
+    ) -> None:
+        super().__init__(message, hint)
+        self.job = job
+        self.custom_id = custom_id
+        self.fail_reason = fail_reason
+        self.rejected_output = rejected_output
+
+    def __reduce__(self) -> tuple[object, ...]:
+        told = {name: getattr(self, name) for name in ("job", "custom_id", "fail_reason", "rejected_output")}
+        return partial(type(self), **told), (self.message, self.hint)
 
 
 class ServiceUnreachableError(CheapfirstError):

@@ -67,7 +67,8 @@ def ask_for(prompt: Prompt, json_schema: JsonObject, fields: Sequence[str]) -> P
     A second reading that knows the first tends to repeat it.
     """
     named = ", ".join(f"`{name}`" for name in fields)
-    *before, last = prompt.messages
+    # Each set of fields has a schema of its own in front of the instructions: not worth a place in a provider's cache.
+    *before, last = (dataclasses.replace(message, stable=False) for message in prompt.messages)
     request = f"{last.content}\n\nGive these fields only: {named}."
     return dataclasses.replace(
         prompt,

@@ -179,6 +179,14 @@ class CircuitSpec(_Frozen):
     window: int = Field(default=200, ge=20)
 
 
+class CacheSpec(_Frozen):
+    """Whether accepted answers are kept and given again, for how long, and how much of a task's is kept."""
+
+    mode: Literal["off", "read", "write"] = "off"
+    max_age_days: float = Field(default=30, gt=0)
+    max_mb: int = Field(default=500, ge=1)
+
+
 class FrozenTask(_Frozen):
     """A task by value. `compare` maps a field to its comparator (`exact`, `number`, `date`, `fuzzy:0.9`)."""
 
@@ -192,6 +200,7 @@ class FrozenTask(_Frozen):
     route: RouteSpec = RouteSpec()
     rollout: RolloutSpec = RolloutSpec()
     circuit: CircuitSpec = CircuitSpec()
+    cache: CacheSpec = CacheSpec()
     max_output_tokens: int = Field(default=1024, ge=1)
 
     @property

@@ -13,6 +13,7 @@ from routing.task import (
     AgreementSpec,
     BenefitSpec,
     BudgetSpec,
+    CacheSpec,
     CanarySpec,
     ChecksSpec,
     CircuitSpec,
@@ -86,6 +87,7 @@ def freeze(
         ),
         rollout=_rollout(parsed, prompt_text),
         circuit=CircuitSpec(**parsed.circuit.model_dump()),
+        cache=CacheSpec(**parsed.cache.model_dump()),
         max_output_tokens=parsed.max_output_tokens,
     )
     fields = field_names(output.json_schema)

@@ -12,7 +12,6 @@ LATER = {
     "judge": "a model that is asked whether the first tier will pass",
     "band": "asking a judge near the threshold",
     "target": "quality targets",
-    "cache": "exact results",
 }
 
 
@@ -130,6 +129,14 @@ class CircuitSection(_Section):
     window: int = Field(default=200, ge=20)
 
 
+class CacheSection(_Section):
+    """Whether accepted answers are kept and given again, and within what limits."""
+
+    mode: Literal["off", "read", "write"]
+    max_age_days: float = Field(default=30, gt=0, le=3650)
+    max_mb: int = Field(default=500, ge=1)
+
+
 class InputSection(_Section):
     """Where a row keeps the parts of a document."""
 
@@ -159,5 +166,6 @@ class TaskFile(_Section):
     route: RouteSection = RouteSection()
     rollout: RolloutSection = RolloutSection()
     circuit: CircuitSection = CircuitSection()
+    cache: CacheSection = CacheSection(mode="off")
     budget: BudgetSection = BudgetSection()
     max_output_tokens: int = Field(default=1024, ge=1, le=1_000_000)

@@ -56,6 +56,7 @@ class JobRecord:
     reserved_nano_usd: int
     cost_nano_usd: int
     baseline_nano_usd: int
+    cache_saved_nano_usd: int
     created_ms: int
     finished_ms: int | None
 
@@ -218,6 +219,16 @@ def frozen_task(database: Database, job_id: int) -> FrozenTask:
     if text is None:
         raise NotFoundError(f"There is no job {job_id}.")
     return FrozenTask.model_validate_json(text)
+
+
+def running_tasks(database: Database) -> list[FrozenTask]:
+    """Return the tasks of running jobs, as the newest job of each task's name froze it."""
+    newest = select(func.max(col(Job.id))).where(col(Job.state) == JobState.RUNNING).group_by(col(Job.task_name))
+    with database.read() as connection:
+        return [
+            FrozenTask.model_validate_json(text)
+            for text in connection.scalars(select(col(Job.task)).where(col(Job.id).in_(newest)))
+        ]
 
 
 def cancel(database: Database, job_id: int) -> bool:

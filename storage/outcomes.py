@@ -78,6 +78,7 @@ def _page(database: Database, job_id: int, tier: str, model: str, after: int) ->
             col(Attempt.outcome).in_({AttemptOutcome.ACCEPTED, AttemptOutcome.REJECTED}),
             col(Attempt.cause).not_in({Cause.REPAIR, Cause.HOLDOUT}),
             col(Attempt.canary).is_(False),
+            col(Attempt.cache_hit).is_(False),
         )
         .order_by(col(Attempt.position), col(Attempt.started_ms), col(Attempt.uid))
         .limit(_PAGE)

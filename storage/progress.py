@@ -32,6 +32,7 @@ class TierProgress:
     routed: int
     review: int
     troubles: int
+    cache_hits: int
     input_tokens: int
     output_tokens: int
     estimated_tokens: int

@@ -9,6 +9,7 @@ from sqlalchemy import Boolean, bindparam, case, func, insert, or_, select, tupl
 from sqlmodel import col
 
 from routing.decision import Cause, Layer
+from storage import answer_cache
 from storage.clock import now_ms
 from storage.fixes import add_fixes
 from storage.records import Accepted, Escalated, Failed, HeldOut, Measured, Released, Routed
@@ -52,6 +53,7 @@ def write(database: Database, records: Sequence[ItemRecord]) -> frozenset[tuple[
         change_tallies(database, connection, fresh, held)
         add_fixes(database, connection, [fix for record in fresh if record.key in held for fix in record.fixes])
         _change_jobs(connection, fresh, held)
+        answer_cache.keep(database, connection, [answer for record in fresh for answer in record.to_cache])
         cost_nano_usd = sum(record.cost_nano_usd for record in fresh)
         if cost_nano_usd:
             add_to_day(database, connection, cost_nano_usd)
@@ -213,12 +215,13 @@ def _change_jobs(connection: Connection, records: Iterable[ItemRecord], held: Ma
     for record in records:
         change = jobs[record.job_id]
         change["cost"] += record.cost_nano_usd
+        change["cache_saved"] += sum(attempt.saved_nano_usd for attempt in record.attempts)
         if record.key in held:
             change["reserved"] += held[record.key]
             change["done"] += isinstance(record.next, Accepted | Measured)
             change["failed"] += isinstance(record.next, Failed)
             change["baseline"] += record.baseline_nano_usd if isinstance(record.next, _ENDS) else 0
-    names = ("cost", "reserved", "done", "failed", "baseline")
+    names = ("cost", "cache_saved", "reserved", "done", "failed", "baseline")
     connection.execute(
         _ADD_TO_JOB,
         [{"b_job_id": job_id} | {f"b_{name}": jobs[job_id][name] for name in names} for job_id in sorted(jobs)],
@@ -234,6 +237,7 @@ _ADD_TO_JOB = (
     .where(col(Job.id) == bindparam("b_job_id"))
     .values(
         cost_nano_usd=col(Job.cost_nano_usd) + bindparam("b_cost"),
+        cache_saved_nano_usd=col(Job.cache_saved_nano_usd) + bindparam("b_cache_saved"),
         baseline_nano_usd=col(Job.baseline_nano_usd) + bindparam("b_baseline"),
         reserved_nano_usd=col(Job.reserved_nano_usd) - bindparam("b_reserved"),
         items_done=col(Job.items_done) + bindparam("b_done"),

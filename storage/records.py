@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias
 if TYPE_CHECKING:
     from uuid import UUID
 
+    from storage.answer_cache import CachedAnswer
     from storage.states import AttemptOutcome, FailReason
 
 
@@ -43,6 +44,8 @@ class AttemptRecord:
     queued_ms: int = 0
     canary: bool = False
     holdout: bool = False
+    cache_hit: bool = False
+    saved_nano_usd: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +179,7 @@ class ItemRecord:
     failed_checks: tuple[tuple[str, str], ...] = ()
     decisions: tuple[DecisionRecord, ...] = ()
     fixes: tuple[FixRecord, ...] = ()
+    to_cache: tuple[CachedAnswer, ...] = ()
     decided: bool = True
     layer: str | None = None
     cause: str | None = None

@@ -78,6 +78,8 @@ class AttemptResult:
     queued_ms: int
     canary: bool
     holdout: bool
+    cache_hit: bool
+    saved_nano_usd: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,6 +68,28 @@ class FixTally(SQLModel, table=True):
     fixed: int = Field(sa_column=big(default=0))
 
 
+class CachedAnswerRow(SQLModel, table=True):
+    """An answer that may be given again, under a digest of everything that determined it. `logprobs` is JSON."""
+
+    __tablename__ = "cached_answers"
+    __table_args__ = (
+        Index("cached_answers_age", "task_name", "stored_ms"),
+        Index("cached_answers_expiry", "expires_ms"),
+    )
+
+    key: str = Field(primary_key=True)
+    task_name: str
+    answer: str = Field(sa_column=Column(Text, nullable=False))
+    finish_reason: str
+    input_tokens: int
+    output_tokens: int
+    tokens_estimated: bool
+    logprobs: str | None = Field(default=None, sa_column=Column(Text))
+    size_bytes: int = Field(sa_column=big())
+    stored_ms: int = Field(sa_column=big())
+    expires_ms: int = Field(sa_column=big())
+
+
 class ClassifierRow(SQLModel, table=True):
     """One trained version of a task's classifier: its weights, and how it did on outcomes kept from it (JSON)."""
 

@@ -42,6 +42,7 @@ class FailReason(StrEnum):
     REFUSED = "refused"  # the provider will not accept the call for this document
     PROMPT = "prompt"  # its prompt cannot be written: the template asks for something this item lacks
     BUDGET = "budget"  # another call would exceed the item's own budget
+    ABANDONED = "abandoned"  # the application that asked for it gave up waiting
 
 
 class AttemptOutcome(StrEnum):

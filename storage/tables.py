@@ -43,6 +43,7 @@ class Job(SQLModel, table=True):
     reserved_nano_usd: int = Field(default=0, sa_column=big(default=0))
     cost_nano_usd: int = Field(default=0, sa_column=big(default=0))
     baseline_nano_usd: int = Field(default=0, sa_column=big(default=0))
+    cache_saved_nano_usd: int = Field(default=0, sa_column=big(default=0))
     created_ms: int = Field(sa_column=big())
     finished_ms: int | None = Field(default=None, sa_column=big(nullable=True))
     stopped_ms: int | None = Field(default=None, sa_column=big(nullable=True))
@@ -125,7 +126,8 @@ class Attempt(SQLModel, table=True):
 
     No foreign key: each row would lock its job's, the one row that every commit changes.
 
-    `uid` is made by the worker before it writes, so that a commit of unknown outcome can be repeated.
+    `uid` is made by the worker before it writes, so that a commit of unknown outcome can be repeated. A `cache_hit` was
+    answered from the cache, at no cost; `saved_nano_usd` is what the call would have cost.
     """
 
     __tablename__ = "attempts"
@@ -165,6 +167,8 @@ class Attempt(SQLModel, table=True):
     queued_ms: int = Field(default=0, sa_column=big(default=0))
     canary: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
     holdout: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
+    cache_hit: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
+    saved_nano_usd: int = Field(default=0, sa_column=big(default=0))
 
 
 class TierTally(SQLModel, table=True):
@@ -186,6 +190,7 @@ class TierTally(SQLModel, table=True):
     routed: int = Field(default=0, sa_column=big(default=0))
     review: int = Field(default=0, sa_column=big(default=0))
     troubles: int = Field(default=0, sa_column=big(default=0))
+    cache_hits: int = Field(default=0, sa_column=big(default=0))
     input_tokens: int = Field(default=0, sa_column=big(default=0))
     output_tokens: int = Field(default=0, sa_column=big(default=0))
     estimated_tokens: int = Field(default=0, sa_column=big(default=0))

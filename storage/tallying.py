@@ -56,6 +56,7 @@ _TIER_COLUMNS = (
     "routed",
     "review",
     "troubles",
+    "cache_hits",
     "input_tokens",
     "output_tokens",
     "estimated_tokens",
@@ -76,6 +77,7 @@ def _count_attempts(tiers: defaultdict[tuple[int, str], Counter[str]], record: I
     change = tiers[record.job_id, record.tier]
     for attempt in record.attempts:
         change["attempts"] += 1
+        change["cache_hits"] += attempt.cache_hit
         change["troubles"] += attempt.outcome is AttemptOutcome.PROVIDER_TROUBLE
         change["input_tokens"] += attempt.input_tokens
         change["output_tokens"] += attempt.output_tokens

@@ -18,6 +18,7 @@ from storage.states import AttemptOutcome
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from routing.compiled_task import CompiledTask
     from routing.completion import Completion
     from routing.decision import Decision
     from routing.errors import CallRefusedError, ProviderTroubleError
@@ -26,8 +27,8 @@ if TYPE_CHECKING:
     from routing.verdict import Failure, Verdict
     from storage.claims import ClaimedItem
 
-CHARACTERS_PER_TOKEN_AT_LEAST = 2
-"""No common tokenizer makes more than a token of every two characters of running text; a bound, not an estimate."""
+BYTES_PER_TOKEN_AT_LEAST = 2
+"""No common tokenizer makes more than a token of every two bytes of running text; a bound, not an estimate."""
 
 
 def wall_clock_ms() -> int:
@@ -68,6 +69,7 @@ class Accountant:
     ) -> AttemptRecord:
         """Return the record of a call that was answered and judged."""
         usage = completion.usage
+        cost = self._prices.cost(completion.model, usage)
         return AttemptRecord(
             uid=_ordered_uuid(around.started_ms),
             tier=decision.tier,
@@ -88,7 +90,9 @@ class Accountant:
             output_tokens=usage.output,
             cached_input_tokens=usage.cached_input,
             tokens_estimated=usage.estimated,
-            cost_nano_usd=self._prices.cost(completion.model, usage),
+            cost_nano_usd=0 if completion.from_cache else cost,
+            cache_hit=completion.from_cache,
+            saved_nano_usd=cost if completion.from_cache else 0,
             price_source=self._prices.source(completion.model),
             finish_reason=completion.finish_reason,
             answer=storable(completion.text),
@@ -134,7 +138,7 @@ class Accountant:
             return 0
         there = [attempt for attempt in answered if attempt.tier == last.name]
         if there:
-            return there[0].cost_nano_usd
+            return there[0].cost_nano_usd + there[0].saved_nano_usd
         usage = TokenUsage(answered[0].input_tokens, answered[0].output_tokens)
         return self._prices.cost(last.model, usage)
 
@@ -158,17 +162,22 @@ class Accountant:
             signals=orjson.dumps(dict(decision.signals)).decode(),
         )
 
-    def upper_bound(self, task: FrozenTask, models: Sequence[str], item: ClaimedItem, again: int = 0) -> int:
+    def upper_bound(self, compiled: CompiledTask, models: Sequence[str], item: ClaimedItem, again: int = 0) -> int:
         """Return the most that asking these models about an item can cost (nano-dollars), each `again` more times.
 
         A repair sends the answer and what failed along with everything that was sent before.
         """
+        task = compiled.task
         tier = task.tier(item.tier)
-        characters = len(item.text) + len(tier.system) + len(tier.user) + len(item.metadata)
-        asked = characters // CHARACTERS_PER_TOKEN_AT_LEAST + 1
+        written = sum(map(_bytes, (item.text, tier.system, tier.user, item.metadata)))
+        asked = (compiled.schema_characters + written) // BYTES_PER_TOKEN_AT_LEAST + 1
         first = TokenUsage(asked, task.max_output_tokens)
         longer = TokenUsage(asked + task.max_output_tokens + REPAIR_REQUEST_TOKENS, task.max_output_tokens)
         return sum(self._prices.most(model, first) + again * self._prices.most(model, longer) for model in models)
+
+
+def _bytes(text: str) -> int:
+    return len(text) if text.isascii() else len(text.encode("utf-8", "replace"))
 
 
 def storable(text: str) -> str:

@@ -12,6 +12,7 @@ from storage import migrate
 from storage.database import Database
 from storage.reserving import DayBudget
 from workers.accounting import Accountant
+from workers.answer_cache import AnswerCache
 from workers.broker import Broker
 from workers.concurrency import Concurrency
 from workers.gate import Gate
@@ -63,7 +64,13 @@ class Engine:
         self.pipeline = Pipeline(
             database=self._database,
             tasks=TaskCache(self._database, RolloutWatch(self._database), prices),
-            handler=ItemHandler(self._database, self._gateway, Accountant(prices), deployment.flags),
+            handler=ItemHandler(
+                self._database,
+                self._gateway,
+                Accountant(prices),
+                deployment.flags,
+                AnswerCache(self._database, deployment.models),
+            ),
             leases=leases,
             gate=gate,
             loop=self._loop,

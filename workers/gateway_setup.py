@@ -12,17 +12,27 @@ from routing.errors import UsageError
 from workers.limits.redis_limits import RedisLimits
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from gateway.transport import Transport
     from routing.deployment import DeploymentSpec, ModelSpec
     from workers.settings import Settings
 
 
-def open_gateway(settings: Settings, deployment: DeploymentSpec, redis_url: SecretStr | None) -> Gateway:
+def open_gateway(
+    settings: Settings,
+    deployment: DeploymentSpec,
+    redis_url: SecretStr | None,
+    server_urls: Mapping[str, str] | None = None,
+) -> Gateway:
     """Return the gateway of this deployment. Without Redis, limits are not kept: fit for single calls only.
+
+    `server_urls` are the addresses of loopback servers by the deployment's names, the environment's where None.
 
     Raises UsageError where a key's variable is not set or holds no key, or a loopback server's address is not known.
     """
-    models = {name: _addressed(spec, settings) for name, spec in deployment.models.items()}
+    urls = settings.server_urls if server_urls is None else {name.lower(): url for name, url in server_urls.items()}
+    models = {name: _addressed(spec, urls) for name, spec in deployment.models.items()}
     keys = {name: _key(spec, settings) for name, spec in models.items() if spec.api_key_variable}
     limited = any(spec.requests_per_minute or spec.tokens_per_minute for spec in models.values())
     limits = RedisLimits.at(redis_url) if limited and redis_url is not None else NoLimits()
@@ -41,10 +51,10 @@ def _transport(deployment: DeploymentSpec) -> Transport:
             return HttpxTransport()
 
 
-def _addressed(spec: ModelSpec, settings: Settings) -> ModelSpec:
+def _addressed(spec: ModelSpec, server_urls: Mapping[str, str]) -> ModelSpec:
     if not spec.server:
         return spec
-    url = settings.server_urls.get(spec.server.lower())
+    url = server_urls.get(spec.server.lower())
     if url is None:
         raise UsageError(
             f"Model `{spec.name}` is answered by the server `{spec.server}`, which does not run.",

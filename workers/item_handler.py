@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import random
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from storage.database import Database
     from storage.records import ItemRecord
     from workers.accounting import Accountant
+    from workers.answer_cache import AnswerCache
     from workers.steered_task import SteeredTask
 
 FIRST_DELAY_MS = 1_000
@@ -39,12 +41,14 @@ class ItemHandler:
         gateway: Gateway,
         accountant: Accountant,
         flags: Mapping[str, Flag],
+        cache: AnswerCache,
         jitter: Callable[[], float] = random.random,
     ) -> None:
         self._database = database
         self._gateway = gateway
         self._accountant = accountant
         self._flags = flags
+        self._cache = cache
         self._jitter = jitter
 
     def unavailable_for_s(self, task: SteeredTask, item: ClaimedItem) -> float:
@@ -58,7 +62,7 @@ class ItemHandler:
         tier = variant.task.task.tier(item.tier)
         # Asking for failed fields may be followed by asking for everything.
         again = tier.repair + (tier.ask == "failed_fields")
-        return self._accountant.upper_bound(variant.task.task, variant.models(item.tier), item, again)
+        return self._accountant.upper_bound(variant.task, variant.models(item.tier), item, again)
 
     def unpaid(self, task: SteeredTask, item: ClaimedItem) -> ItemRecord:
         """Return the record of an item that no budget pays for any more."""
@@ -92,7 +96,7 @@ class ItemHandler:
         if item_budget_nano_usd is None:
             return True
         models = turn.variant.models(turn.item.tier)
-        bound = self._accountant.upper_bound(turn.task.task, models, turn.item)
+        bound = self._accountant.upper_bound(turn.task, models, turn.item)
         return turn.cost_nano_usd + bound <= item_budget_nano_usd
 
     async def _answer(self, turn: Turn, item_budget_nano_usd: int | None) -> Verdict:
@@ -111,13 +115,18 @@ class ItemHandler:
                 return verdict
 
     async def _call(self, turn: Turn, model: str) -> Completion:
+        """Ask a model, or give the answer that is kept of the same call."""
         turn.begin_call(model)
-        return await self._gateway.complete(
-            model,
-            turn.prompt,
-            max_output_tokens=turn.task.task.max_output_tokens,
-            logprobs=turn.task.wants_logprobs,
-        )
+        longest, logprobs = turn.task.task.max_output_tokens, turn.task.wants_logprobs
+        if turn.task.task.cache.mode == "off":
+            return await self._gateway.complete(model, turn.prompt, max_output_tokens=longest, logprobs=logprobs)
+        key = self._cache.key(model, turn.prompt, longest, logprobs=logprobs)
+        kept = await self._cache.find(key, model)
+        if kept is not None:
+            return kept
+        answer = await self._gateway.complete(model, turn.prompt, max_output_tokens=longest, logprobs=logprobs)
+        # A fallback's answer is not what this model says.
+        return dataclasses.replace(answer, cache_key=key) if answer.model == model else answer
 
     async def _second_opinion(self, turn: Turn, completion: Completion, verdict: Verdict, model: str) -> Verdict:
         try:
@@ -127,7 +136,7 @@ class ItemHandler:
             raise
         judged = turn.task.judge_second_opinion(verdict, second)
         turn.answered(completion, judged)
-        turn.opined(second)
+        turn.opined(second, judged)
         return judged
 
     async def _refused(self, turn: Turn, error: CallRefusedError) -> ItemRecord:

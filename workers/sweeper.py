@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from routing.errors import CheapfirstError
 from storage import jobs, roles, sweeping
+from workers.cache_pruning import CachePruning
 from workers.circuit_watch import CircuitWatch
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ class Sweeper:
         self._publisher = publisher
         self._name = name
         self._circuits = CircuitWatch(database)
+        self._cache = CachePruning(database)
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="sweeper", daemon=True)
         self._thread.start()
@@ -52,6 +54,7 @@ class Sweeper:
             try:
                 if roles.hold(self._database, "sweeper", self._name, ROLE_LEASE_MS):
                     self._circuits.look()
+                    self._cache.look()
                     _begin_day(self._database)
                     sweep(self._database, self._broker, self._publisher)
             except Exception as error:  # noqa: BLE001 - whatever it is, the next sweep may succeed

@@ -18,6 +18,7 @@ from routing.verdict import Verdict
 from storage.records import Accepted, Escalated, Failed, FixRecord, HeldOut, ItemRecord, Measured, Released, Routed
 from storage.states import AttemptOutcome, FailReason
 from workers.accounting import Circumstances, failures_json, storable
+from workers.answer_cache import to_keep
 from workers.carried import Below, CarriedFailure, HeldFrom, Repairing, read_carried
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from routing.decision import Signal
     from routing.deployment import Flag
     from routing.errors import CallRefusedError, ProviderTroubleError, UsageError
+    from storage.answer_cache import CachedAnswer
     from storage.claims import ClaimedItem
     from storage.records import AttemptRecord, DecisionRecord, Next
     from workers.accounting import Accountant
@@ -47,6 +49,7 @@ class Turn:
         self._asking = ""
         self._decisions: list[DecisionRecord] = []
         self._attempts: list[AttemptRecord] = []
+        self._to_cache: list[CachedAnswer] = []
         self._failed_checks: dict[tuple[str, str], None] = {}
         self._first_prompt = Prompt((), {})
         self._carried = read_carried(item.carried)
@@ -134,16 +137,26 @@ class Turn:
         outcome = AttemptOutcome.ACCEPTED if verdict.passed else AttemptOutcome.REJECTED
         around = self._circumstances()
         self._attempts.append(self._accountant.answered(self._decision, completion, verdict, outcome, around))
+        if verdict.passed:
+            self._keep(completion)
         if not self.is_holdout:
             self._failed_checks |= dict.fromkeys(map(kind_of, verdict.failures))
 
-    def opined(self, completion: Completion) -> None:
+    def opined(self, completion: Completion, judged: Verdict) -> None:
         """Write down the second opinion; its verdict is part of the first answer's."""
+        if judged.passed:
+            self._keep(completion)
         decision = Decision(self._decision.tier, self._decision.layer, Cause.AGREEMENT)
         around = self._circumstances()
         self._attempts.append(
             self._accountant.answered(decision, completion, Verdict(None), AttemptOutcome.OPINION, around)
         )
+
+    def _keep(self, completion: Completion) -> None:
+        """Take what led to an accepted answer into the cache; what did not is asked again another time."""
+        cache = self.task.task.cache
+        if cache.mode == "write" and completion.cache_key and not completion.from_cache:
+            self._to_cache.append(to_keep(completion, self.steered.frozen.name, cache.max_age_days))
 
     def unanswered(self, error: ProviderTroubleError | CallRefusedError) -> None:
         """Write down the call that was begun last and brought no answer."""
@@ -288,6 +301,7 @@ class Turn:
             or self.item.baseline_nano_usd,
             failed_checks=tuple(self._failed_checks),
             decisions=tuple(self._decisions),
+            to_cache=tuple(self._to_cache),
             layer=self._decision.layer,
             cause=self._decision.cause,
         )

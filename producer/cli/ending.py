@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
-from routing.errors import CheapfirstError, ProviderError, ServiceUnreachableError
+from routing.errors import AnswerRejectedError, CheapfirstError, ProviderError, ServiceUnreachableError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -50,6 +50,8 @@ def of_error(error: CheapfirstError) -> ExitCode:
     """Return how a command that raised this ends."""
     if isinstance(error, ServiceUnreachableError | ProviderError):
         return ExitCode.UNREACHABLE
+    if isinstance(error, AnswerRejectedError):
+        return ExitCode.ITEMS_FAILED
     return ExitCode.WRONG_USAGE
 
 

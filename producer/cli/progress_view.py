@@ -113,7 +113,7 @@ def pace(look: Look) -> list[str]:
 
 def money(job: JobRecord) -> str:
     """Return what was spent, and what share of the estimated always-expensive cost was saved so far."""
-    saved = saved_fraction(job.cost_nano_usd, job.baseline_nano_usd)
+    saved = saved_fraction(job.cost_nano_usd + job.cache_saved_nano_usd, job.baseline_nano_usd)
     spent = f"{shown(to_usd(NanoUsd(job.cost_nano_usd)))} spent"
     return spent if saved is None else f"{spent}, about {saved:.0%} saved"
 

@@ -78,7 +78,11 @@ def _money(report: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             f"all {last[0]}",
             f"about {shown(report['baseline_usd'])}, an estimate from the tokens of each item's own calls",
         )
-        yield "saved", f"{report['saved_fraction']:.1%} of that"
+        by = " by routing, the cache left aside" if report["cache_saved_usd"] else ""
+        yield "saved", f"{report['saved_fraction']:.1%} of that{by}"
+    if report["cache_saved_usd"]:
+        hits = sum(tier["cache_hits"] for tier in report["tiers"].values())
+        yield "cache", f"{hits} answers given again, {shown(report['cache_saved_usd'])} not paid for them"
     yield from _prices(report)
     if any(tier["tokens_estimated"] for tier in report["tiers"].values()):
         yield "tokens", "estimated (characters / 4) where the provider counted none"

@@ -81,6 +81,7 @@ def _attempt(attempt: AttemptResult, text: str) -> Iterator[str]:
     began = datetime.fromtimestamp(attempt.started_ms / 1000, UTC)
     trouble = f": {attempt.trouble}" if attempt.trouble else ""
     measured = ", to measure only" if attempt.holdout else ""
+    measured += ", answered from the cache" if attempt.cache_hit else ""
     yield f"{attempt.tier} asked {attempt.model} because of {attempt.cause} ({attempt.layer}){measured}"
     yield f"{_ENDINGS[attempt.outcome]}{trouble}"
     for failure in failures_of(attempt.failures):

@@ -110,7 +110,15 @@ def test_a_client_uses_the_broker_of_a_run_in_its_home(settings: Settings, tmp_p
 
 def test_the_public_names_are_these() -> None:
     """Nothing else is promised, and nothing that is not there."""
-    assert set(producer.__all__) == {"Client", "Job", "JobStoppedError", "ResultRow", "WaitTimeoutError"}
+    assert set(producer.__all__) == {
+        "Answer",
+        "Client",
+        "Gateway",
+        "Job",
+        "JobStoppedError",
+        "ResultRow",
+        "WaitTimeoutError",
+    }
     for name in producer.__all__:
         assert getattr(producer, name).__name__ == name
     with pytest.raises(AttributeError, match="Nothing"):

@@ -97,7 +97,7 @@ def test_the_ladder_is_climbed_rung_by_rung() -> None:
         ("name: cheap,", "nam: cheap,", "did you mean `name`?"),
         ("model: small}", "model: small, ask: failed_fields}", "10:38: nothing is escalated to the first tier"),
         ("model: small}", "model: small, benefit: {least: 0.1}}", "10:42: nothing is escalated to the first tier"),
-        ("budget:", "cache: {}\nbudget:", "14:1: `cache` (exact results) is not supported by this version"),
+        ("budget:", "target: {}\nbudget:", "14:1: `target` (quality targets) is not supported by this version"),
         ("model: small}", "model: small, repair: 9}", "10:41: input should be less than or equal to 5"),
         ("budget:", "route: {rules: [{id: a, if: pagis > 3, tier: cheap}]}\nbudget:", "14:29: an item has no field"),
         (

@@ -12,6 +12,7 @@ from routing.deployment import DeploymentSpec
 from routing.price import PriceList
 from storage.database import Database
 from workers.accounting import Accountant
+from workers.answer_cache import AnswerCache
 from workers.engine import day_budget
 from workers.gate import Gate
 from workers.item_handler import ItemHandler
@@ -64,7 +65,12 @@ def engine_room(database: Database, deployment: DeploymentSpec, limit: int = 20)
         database=database,
         tasks=TaskCache(database, RolloutWatch(database), PriceList(deployment.models)),
         handler=ItemHandler(
-            database, gateway, Accountant(PriceList(deployment.models)), deployment.flags, jitter=lambda: 0.0
+            database,
+            gateway,
+            Accountant(PriceList(deployment.models)),
+            deployment.flags,
+            AnswerCache(database, deployment.models),
+            jitter=lambda: 0.0,
         ),
         leases=leases,
         gate=gate,

@@ -7,12 +7,13 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
+from routing.compiled_task import CompiledTask
 from routing.completion import TokenUsage
 from routing.deployment import ModelSpec, PriceSpec
 from routing.price import PriceList
 from storage.claims import ClaimedItem
 from tests.support.ledgers import TASK
-from workers.accounting import CHARACTERS_PER_TOKEN_AT_LEAST, Accountant
+from workers.accounting import BYTES_PER_TOKEN_AT_LEAST, Accountant
 
 prices = st.decimals(0, 100, places=3)
 
@@ -28,8 +29,8 @@ def test_no_call_costs_more_than_its_bound(
     """Whatever part of its input is read from the provider's cache or written to it, at whatever price."""
     price = PriceSpec(input=rates[0], output=rates[1], cached_input=rates[2], cache_write=rates[3])
     listed = PriceList({"small": ModelSpec(name="small", provider="anthropic", model="m", price=price)})
-    bound = Accountant(listed).upper_bound(TASK, ["small"], _item("x" * characters))
-    asked = characters // CHARACTERS_PER_TOKEN_AT_LEAST
+    bound = Accountant(listed).upper_bound(CompiledTask(TASK), ["small"], _item("x" * characters))
+    asked = characters // BYTES_PER_TOKEN_AT_LEAST
     read = data.draw(st.integers(0, asked))
     written = data.draw(st.integers(0, asked - read))
     assert listed.cost("small", TokenUsage(asked, TASK.max_output_tokens, read, written)) <= bound

@@ -21,7 +21,7 @@ from tests.support.engine_room import EngineRoom, engine_room
 from tests.support.ledgers import TIERS
 from tests.support.loopback import Loopback, answering, loopback
 
-COUNT = 1500
+COUNT = 2000
 IN_FLIGHT = 500
 TASK = FrozenTask(
     name="totals",
@@ -63,7 +63,7 @@ def _provider_cost(server: Loopback, deployment: DeploymentSpec) -> int:
 def test_500_calls_in_flight_cannot_overspend(ledger: Database) -> None:
     """The cap is hit in mid-flight: ledger and provider agree to the cent, and the cap holds."""
     cost_of_one = 4_000 + 30_000  # 4 tokens in at 1 000, 3 out at 10 000 nano-dollars
-    budget = 1_000 * cost_of_one
+    budget = 1_500 * cost_of_one
     with loopback({"small": answering('{"total": 9}')}, Latency(1.5)) as server:
         deployment = server.deployment(small="small", large="small")
         with engine_room(ledger, deployment, IN_FLIGHT) as room:
@@ -78,7 +78,7 @@ def test_500_calls_in_flight_cannot_overspend(ledger: Database) -> None:
     assert (standing.state, standing.stop_reason) == (JobState.STOPPED, StopReason.BUDGET)
     assert standing.cost_nano_usd == counted
     assert standing.reserved_nano_usd == 0
-    bound = 10_000 + 5 * 10_000  # the most one call may cost here
+    bound = 50_000 + 5 * 10_000  # the most one call may cost here
     assert budget - bound <= standing.cost_nano_usd <= budget
     assert server.server.ledger.answered["small"] == standing.items_done
 
@@ -110,7 +110,7 @@ def test_what_is_not_paid_for_ends_with_its_cheap_answer(ledger: Database, on_ex
         deployment = deployment.model_copy(update={"models": deployment.models | {"large": dear}})
         with engine_room(ledger, deployment, 50) as room:
             # Twenty cheap calls fit; what they leave never pays for an expensive one.
-            job = _job(ledger, 20, 20 * 40_000 + 100_000, on_exceed)
+            job = _job(ledger, 20, 20 * 40_000 + 130_000, on_exceed)
             for _ in range(30):
                 _run(room, job, "cheap", 20)
                 _run(room, job, "expensive", 20)

@@ -40,3 +40,29 @@ def upgrade() -> None:
     op.add_column(
         "tier_tallies", sa.Column("review", sa.BigInteger(), server_default="0", autoincrement=False, nullable=False)
     )
+    op.create_table(
+        "cached_answers",
+        sa.Column("key", sa.String(), nullable=False),
+        sa.Column("task_name", sa.String(), nullable=False),
+        sa.Column("answer", sa.Text(), nullable=False),
+        sa.Column("finish_reason", sa.String(), nullable=False),
+        sa.Column("input_tokens", sa.Integer(), nullable=False),
+        sa.Column("output_tokens", sa.Integer(), nullable=False),
+        sa.Column("tokens_estimated", sa.Boolean(), nullable=False),
+        sa.Column("logprobs", sa.Text(), nullable=True),
+        sa.Column("size_bytes", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("stored_ms", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("expires_ms", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("key"),
+    )
+    op.create_index("cached_answers_age", "cached_answers", ["task_name", "stored_ms"], unique=False)
+    op.create_index("cached_answers_expiry", "cached_answers", ["expires_ms"], unique=False)
+    for table, column in (
+        ("jobs", "cache_saved_nano_usd"),
+        ("attempts", "saved_nano_usd"),
+        ("tier_tallies", "cache_hits"),
+    ):
+        op.add_column(
+            table, sa.Column(column, sa.BigInteger(), server_default="0", autoincrement=False, nullable=False)
+        )
+    op.add_column("attempts", sa.Column("cache_hit", sa.Boolean(), server_default=sa.false(), nullable=False))
