@@ -6,14 +6,16 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from evaluation.quality_threshold import quality_threshold
 from evaluation.training import train
 from producer.rollouts import change, current, user_name
 from routing.errors import UsageError
 from routing.rollout_changes import classified
 from storage import classifiers, rollouts
-from storage.outcomes import first_outcomes
+from storage.outcomes import first_outcomes, measured_pairs
 
 if TYPE_CHECKING:
+    from evaluation.quality_threshold import Quality
     from evaluation.training import Metrics
     from routing.task import ClassifierSpec, FrozenTask
     from storage.database import Database
@@ -24,10 +26,11 @@ MOST_OUTCOMES = 50_000
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """A new version, and how it does on outcomes it was not trained on."""
+    """A new version, how it does on outcomes it was not trained on, and what is known of the quality target."""
 
     version: int
     metrics: Metrics
+    quality: Quality | None
 
 
 def train_classifier(database: Database, task: FrozenTask) -> Trained:
@@ -39,8 +42,16 @@ def train_classifier(database: Database, task: FrozenTask) -> Trained:
     first = current(database, task).applied(task).tiers[0]
     outcomes = list(first_outcomes(database, task.name, first.name, first.model, MOST_OUTCOMES))
     model, metrics = train(task.name, outcomes, spec.min_labels)
-    version = classifiers.add(database, task.name, model, json.dumps(metrics.as_json()), user_name())
-    return Trained(version, metrics)
+    quality = None
+    if task.target is not None:
+        last = task.tiers[-1]
+        pairs = measured_pairs(database, task.name, first.name, MOST_OUTCOMES)
+        quality = quality_threshold(model, pairs, task.compare, task.target) if last.name != first.name else None
+    if quality is not None:
+        model = model.model_copy(update={"quality_threshold": quality.threshold})
+    told = metrics.as_json() | {"quality": None if quality is None else quality.as_json()}
+    version = classifiers.add(database, task.name, model, json.dumps(told), user_name())
+    return Trained(version, metrics, quality)
 
 
 def activate(database: Database, task: FrozenTask, version: int) -> None:
@@ -62,8 +73,9 @@ def roll_back(database: Database, task: FrozenTask) -> int | None:
 
 
 def _spec(task: FrozenTask) -> ClassifierSpec:
-    if task.route.classifier is None:
+    if task.route.classifier is None or not task.route.classifier.trained:
         raise UsageError(
-            f"Task `{task.name}` asks for no classifier.", "Add `route: {classifier: {train_from: outcomes}}` to it."
+            f"Task `{task.name}` asks for no trained classifier.",
+            "Add `route: {classifier: {train_from: outcomes}}` to it.",
         )
     return task.route.classifier

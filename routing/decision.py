@@ -32,6 +32,7 @@ class Cause(StrEnum):
     RULE_MATCHED = "rule_matched"
     LIKELY_TO_PASS = "likely_to_pass"  # noqa: S105 - no password
     UNLIKELY_TO_PASS = "unlikely_to_pass"  # noqa: S105 - no password
+    JUDGE = "judge"  # a cheap model, asked whether the first tier will pass
     VERDICT_FAILED = "verdict_failed"
     FAILED_FIELDS = "failed_fields"  # as verdict_failed, asking for the failed fields only
     FIELDS_NOT_ENOUGH = "fields_not_enough"  # what they were merged into failed: the whole object is asked
@@ -46,6 +47,7 @@ class ThresholdSource(StrEnum):
     """Where the probability comes from above which an item starts cheap. Never rename one: they are stored."""
 
     COST = "cost"  # cost of the cheap call over cost of the expensive one
+    QUALITY = "quality"  # the quality target asks for more than the cost does
     TYPED = "typed"  # a person wrote it into the task file
 
 

@@ -107,7 +107,7 @@ class DeploymentFile(_Section):
 def parse_deployment_file(text: str, file: str) -> DeploymentSpec:
     """Parse a deployment file. Paths of servers stay as written. Raises InvalidFileError with every mistake."""
     source = parse_yaml(text, file)
-    parsed, problems = validate(DeploymentFile, source, {})
+    parsed, problems = validate(DeploymentFile, source)
     if parsed is not None:
         problems += _key_problems(parsed, source)
         problems += _address_problems(parsed, source)
@@ -130,6 +130,9 @@ def check_models(task: FrozenTask, models: Mapping[str, ModelSpec], file: str) -
     asked = {tier.model: f"tier `{tier.name}`" for tier in task.tiers}
     if task.checks.agreement is not None:
         asked.setdefault(task.checks.agreement.model, "the agreement check")
+    classifier = task.route.classifier
+    if classifier is not None and classifier.judge is not None:
+        asked.setdefault(classifier.judge.model, "the judge")
     if task.rollout.canary is not None:
         asked.setdefault(task.rollout.canary.model, "the canary")
     missing = [

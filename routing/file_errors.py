@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
     from pydantic_core import ErrorDetails
 
@@ -18,20 +18,17 @@ if TYPE_CHECKING:
 M = TypeVar("M", bound=BaseModel)
 
 
-def validate(
-    model: type[M], source: YamlSource, later: Mapping[str, str] | None = None
-) -> tuple[M | None, list[Problem]]:
+def validate(model: type[M], source: YamlSource) -> tuple[M | None, list[Problem]]:
     """Return a file's data as a model, with every mistake in it.
 
     What is wrong is left out of the model, so that the rest can be checked further and all mistakes are told at once;
-    None where too much is wrong for that. `later` maps keys that this version does not know yet, though users may
-    expect them, to what they are for.
+    None where too much is wrong for that.
     """
     try:
         return model.model_validate(source.data), []
     except ValidationError as error:
         details = error.errors(include_url=False)
-    problems = [_problem(detail, model, source, later or {}) for detail in details]
+    problems = [_problem(detail, model, source) for detail in details]
     wrong = {detail["loc"] for detail in details}
     try:
         return model.model_validate(_without(source.data, wrong)), problems
@@ -58,12 +55,10 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return f"did you mean `{close[0]}`?" if close else ""
 
 
-def _problem(detail: ErrorDetails, model: type[BaseModel], source: YamlSource, later: Mapping[str, str]) -> Problem:
+def _problem(detail: ErrorDetails, model: type[BaseModel], source: YamlSource) -> Problem:
     path = detail["loc"]
     key = str(detail["loc"][-1]) if detail["loc"] else ""
     if detail["type"] == "extra_forbidden":
-        if key in later:
-            return source.problem(path, f"`{key}` ({later[key]}) is not supported by this version", at_key=True)
         known = _keys_at(model, detail["loc"][:-1])
         suggestion = nearest(key, known) or f"known here: {', '.join(sorted(known))}"
         return source.problem(path, f"`{key}` is not a key here", suggestion, at_key=True)

@@ -38,12 +38,12 @@ class Router:
         item: str,
         facts: ItemFacts,
         rollout: Rollout,
-        predict: Callable[[ItemFacts], Prediction] | None = None,
+        predict: Callable[[ItemFacts], Prediction | None] | None = None,
     ) -> Decision:
         """Return where an item starts, `item` being what shares are drawn by, its `custom_id`.
 
         What lies outside the ramp goes to the last tier, whatever rules say. `predict` is the classifier, where there
-        is one.
+        is one; where it has nothing to say, the item starts on the first tier.
         """
         if not rollout.may_start_cheap(self._task.name, item):
             signals = {"ramp": rollout.ramp}
@@ -51,10 +51,18 @@ class Router:
         match = self._rules.first_match(facts)
         if match is not None and match.tier != CLASSIFY:
             return self._ruled(match)
-        if predict is not None:
-            return self._predicted(predict(facts), match)
+        prediction = None if predict is None else predict(facts)
+        if prediction is not None:
+            return self._predicted(prediction, match)
         rule = "" if match is None else match.rule
         return Decision(self._first, Layer.DEFAULT, Cause.FIRST_TIER, rule=rule, version=self.version)
+
+    def asks_classifier(self, item: str, facts: ItemFacts, rollout: Rollout) -> bool:
+        """Tell whether it is the classifier's to decide: the item lies within the ramp, and no rule names its tier."""
+        if not rollout.may_start_cheap(self._task.name, item):
+            return False
+        match = self._rules.first_match(facts)
+        return match is None or match.tier == CLASSIFY
 
     def _ruled(self, match: RuleMatch) -> Decision:
         return Decision(

@@ -116,12 +116,24 @@ class RouteRuleSpec(_Frozen):
     tier: str
 
 
-class ClassifierSpec(_Frozen):
-    """A classifier of whether the first tier passes, trained on at least `min_labels` outcomes of this task.
+class JudgeSpec(_Frozen):
+    """A model that is asked how likely the first tier is to pass, and what it is told."""
 
-    `threshold` is a person's own, None where it follows from what the tiers cost.
+    model: str
+    system: str
+    user: str
+
+
+class ClassifierSpec(_Frozen):
+    """A classifier of whether the first tier passes: trained on at least `min_labels` outcomes, a judge, or both.
+
+    With both, the judge is asked where the trained one lies within `band` of the threshold, or is not there yet.
+    `threshold` is a person's own, None where it follows from what the tiers cost and from the quality target.
     """
 
+    trained: bool = True
+    judge: JudgeSpec | None = None
+    band: float = Field(default=0.1, gt=0, le=0.5)
     min_labels: int = Field(default=500, ge=1)
     threshold: float | None = Field(default=None, ge=0, le=1)
 
@@ -179,6 +191,13 @@ class CircuitSpec(_Frozen):
     window: int = Field(default=200, ge=20)
 
 
+class TargetSpec(_Frozen):
+    """The quality to keep: no more than `margin` of what starts cheap differs from the last tier, at a confidence."""
+
+    margin: float = Field(gt=0, lt=1)
+    confidence: float = Field(default=0.95, ge=0.5, lt=1)
+
+
 class CacheSpec(_Frozen):
     """Whether accepted answers are kept and given again, for how long, and how much of a task's is kept."""
 
@@ -201,6 +220,7 @@ class FrozenTask(_Frozen):
     rollout: RolloutSpec = RolloutSpec()
     circuit: CircuitSpec = CircuitSpec()
     cache: CacheSpec = CacheSpec()
+    target: TargetSpec | None = None
     max_output_tokens: int = Field(default=1024, ge=1)
 
     @property

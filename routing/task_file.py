@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from routing.classifier.judge import INSTRUCTIONS
 from routing.errors import InvalidFileError, Problem
 from routing.field_names import field_names
 from routing.file_errors import in_order, nearest, validate
@@ -22,13 +23,15 @@ from routing.task import (
     ConfidenceSpec,
     FrozenTask,
     InputSpec,
+    JudgeSpec,
     RolloutSpec,
     RouteRuleSpec,
     RouteSpec,
+    TargetSpec,
     TierSpec,
 )
 from routing.task_file_problems import CONDITION_KEYS, problems_of
-from routing.task_file_sections import LATER, TaskFile
+from routing.task_file_sections import TaskFile
 from routing.templates import Template, TemplateProblemError, is_template
 from routing.yaml_source import YamlSource, parse_yaml
 
@@ -39,6 +42,7 @@ if TYPE_CHECKING:
     from routing.yaml_source import Path
 
 _PROMPT_KEYS = ("system", "user")
+_JUDGE: Path = ("route", "classifier", "judge")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +59,7 @@ def parse_task_file(text: str, file: str) -> tuple[TaskFile | None, YamlSource, 
     Raises InvalidFileError where it is no YAML.
     """
     source = parse_yaml(text, file)
-    parsed, problems = validate(TaskFile, source, LATER)
+    parsed, problems = validate(TaskFile, source)
     return parsed, source, problems
 
 
@@ -70,7 +74,6 @@ def freeze(
     Raises InvalidFileError with every mistake: fields the schema does not have, rules that do not parse, comparators,
     tiers and template variables that do not exist.
     """
-    classifier = parsed.route.classifier
     task = FrozenTask(
         name=parsed.task,
         output=output,
@@ -83,11 +86,12 @@ def freeze(
             rules=tuple(
                 RouteRuleSpec(id=rule.id, condition=rule.condition, tier=rule.tier) for rule in parsed.route.rules
             ),
-            classifier=classifier and ClassifierSpec(min_labels=classifier.min_labels, threshold=classifier.threshold),
+            classifier=_classifier(parsed, prompt_text),
         ),
         rollout=_rollout(parsed, prompt_text),
         circuit=CircuitSpec(**parsed.circuit.model_dump()),
         cache=CacheSpec(**parsed.cache.model_dump()),
+        target=parsed.target and TargetSpec(**parsed.target.model_dump()),
         max_output_tokens=parsed.max_output_tokens,
     )
     fields = field_names(output.json_schema)
@@ -106,6 +110,12 @@ def prompt_places(parsed: TaskFile) -> Iterator[tuple[Path, str]]:
             yield ("tiers", index, "system"), tier.system
         if tier.user is not None:
             yield ("tiers", index, "user"), tier.user
+    classifier = parsed.route.classifier
+    judge = None if classifier is None else classifier.judge
+    if judge is not None:
+        yield (*_JUDGE, "user"), judge.user
+        if judge.system is not None:
+            yield (*_JUDGE, "system"), judge.system
     canary = parsed.rollout.canary
     for key in _PROMPT_KEYS if canary is not None else ():
         text = getattr(canary, key)
@@ -130,6 +140,28 @@ def _tier(parsed: TaskFile, index: int, prompt_text: Callable[[Path, str], Promp
         repair=tier.repair,
         ask=tier.ask,
         benefit=tier.benefit and BenefitSpec(**tier.benefit.model_dump()),
+    )
+
+
+def _classifier(parsed: TaskFile, prompt_text: Callable[[Path, str], PromptText]) -> ClassifierSpec | None:
+    section = parsed.route.classifier
+    if section is None:
+        return None
+    judge = section.judge
+    asked = None
+    if judge is not None:
+        system = judge.system
+        asked = JudgeSpec(
+            model=judge.model,
+            system=INSTRUCTIONS if system is None else prompt_text((*_JUDGE, "system"), system).text,
+            user=prompt_text((*_JUDGE, "user"), judge.user).text,
+        )
+    return ClassifierSpec(
+        trained=judge is None or section.train_from is not None,
+        judge=asked,
+        band=section.band,
+        min_labels=section.min_labels,
+        threshold=section.threshold,
     )
 
 

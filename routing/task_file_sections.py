@@ -8,11 +8,6 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.\-]{0,63}$")]
-LATER = {
-    "judge": "a model that is asked whether the first tier will pass",
-    "band": "asking a judge near the threshold",
-    "target": "quality targets",
-}
 
 
 class _Section(BaseModel):
@@ -78,10 +73,20 @@ class RouteRuleSection(_Section):
     tier: str
 
 
-class ClassifierSection(_Section):
-    """A classifier trained on what became of this task's documents."""
+class JudgeSection(_Section):
+    """A model that is asked how likely the first tier is to pass; without `system`, in words of ours."""
 
-    train_from: Literal["outcomes"] = "outcomes"
+    model: str
+    system: str | None = None
+    user: str = "{{ text }}"
+
+
+class ClassifierSection(_Section):
+    """A classifier trained on what became of this task's documents, a judge, or both."""
+
+    train_from: Literal["outcomes"] | None = None
+    judge: JudgeSection | None = None
+    band: float = Field(default=0.1, gt=0, le=0.5)
     min_labels: int = Field(default=500, ge=100)
     threshold: float | None = Field(default=None, ge=0, le=1)
 
@@ -129,6 +134,13 @@ class CircuitSection(_Section):
     window: int = Field(default=200, ge=20)
 
 
+class TargetSection(_Section):
+    """The quality to keep, as users think of it."""
+
+    margin: float = Field(gt=0, lt=1)
+    confidence: float = Field(default=0.95, ge=0.5, lt=1)
+
+
 class CacheSection(_Section):
     """Whether accepted answers are kept and given again, and within what limits."""
 
@@ -167,5 +179,6 @@ class TaskFile(_Section):
     rollout: RolloutSection = RolloutSection()
     circuit: CircuitSection = CircuitSection()
     cache: CacheSection = CacheSection(mode="off")
+    target: TargetSection | None = None
     budget: BudgetSection = BudgetSection()
     max_output_tokens: int = Field(default=1024, ge=1, le=1_000_000)

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlmodel import col
 
+from routing.completion import TokenUsage
 from routing.decision import Cause
 from storage.states import AttemptOutcome
-from storage.tables import Attempt, DocumentRow, Item, Job
+from storage.tables import Attempt, DocumentRow, Item, Job, TierTally
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,6 +31,69 @@ class Outcome:
     passed: bool
     input_tokens: int
     output_tokens: int
+
+
+def mean_usage(database: Database, task_name: str, tier: str) -> TokenUsage | None:
+    """Return the mean tokens of a call in a tier, over all jobs of a task; None before the first call."""
+    with database.read() as connection:
+        calls, read, written = connection.execute(
+            select(
+                func.sum(col(TierTally.attempts)),
+                func.sum(col(TierTally.input_tokens)),
+                func.sum(col(TierTally.output_tokens)),
+            )
+            .join(Job, col(Job.id) == col(TierTally.job_id))
+            .where(col(Job.task_name) == task_name, col(TierTally.tier) == tier)
+        ).one()
+    return TokenUsage(round(read / calls), round(written / calls)) if calls else None
+
+
+@dataclass(frozen=True, slots=True)
+class MeasuredPair:
+    """A document whose accepted answer of the first tier was measured against the last tier's.
+
+    `output` is the accepted JSON text, `answer` the last tier's raw one.
+    """
+
+    custom_id: str
+    text: str
+    pages: int | None
+    output: str
+    answer: str
+
+
+def measured_pairs(database: Database, task_name: str, tier: str, limit: int) -> list[MeasuredPair]:
+    """Return what a tier accepted and the last tier was asked as well (`holdout`), newest job first."""
+    query = (
+        select(
+            col(Item.custom_id),
+            col(DocumentRow.text),
+            col(DocumentRow.pages),
+            col(Item.output),
+            col(Attempt.answer),
+        )
+        .join(Job, col(Job.id) == col(Attempt.job_id))
+        .join(Item, (col(Item.job_id) == col(Attempt.job_id)) & (col(Item.position) == col(Attempt.position)))
+        .join(
+            DocumentRow,
+            (col(DocumentRow.job_id) == col(Attempt.job_id)) & (col(DocumentRow.position) == col(Attempt.position)),
+        )
+        .where(
+            col(Job.task_name) == task_name,
+            col(Item.tier) == tier,
+            col(Attempt.holdout),
+            col(Attempt.outcome).in_({AttemptOutcome.ACCEPTED, AttemptOutcome.REJECTED}),
+            col(Attempt.answer).is_not(None),
+            col(Item.output).is_not(None),
+        )
+        .order_by(col(Job.id).desc(), col(Attempt.position))
+        .limit(limit)
+    )
+    with database.read() as connection:
+        return [
+            MeasuredPair(row.custom_id, row.text, row.pages, row.output or "", row.answer or "")
+            for row in connection.execute(query)
+        ]
 
 
 def first_outcomes(database: Database, task_name: str, tier: str, model: str, limit: int) -> Iterator[Outcome]:

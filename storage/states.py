@@ -52,4 +52,5 @@ class AttemptOutcome(StrEnum):
     REJECTED = "rejected"  # answered, and the verdict failed
     PROVIDER_TROUBLE = "provider_trouble"  # no answer; the item waits and is called again
     REFUSED = "refused"  # the provider will not accept the call
+    PREDICTION = "prediction"  # a judge's: it was asked how likely the first tier is to pass
     OPINION = "opinion"  # a second opinion, judged with the attempt it belongs to

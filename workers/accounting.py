@@ -10,6 +10,7 @@ from uuid import UUID
 
 import orjson
 
+from routing.classifier.judge import MAX_OUTPUT_TOKENS
 from routing.completion import TokenUsage
 from routing.decision import Cause, Layer
 from storage.records import AttemptRecord, DecisionRecord
@@ -18,6 +19,7 @@ from storage.states import AttemptOutcome
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from routing.classifier.judge import Judge
     from routing.compiled_task import CompiledTask
     from routing.completion import Completion
     from routing.decision import Decision
@@ -38,6 +40,10 @@ def wall_clock_ms() -> int:
 
 REPAIR_REQUEST_TOKENS = 2_000
 """What telling the failed checks adds to a prompt at most: twenty short lines."""
+
+
+JUDGE_SCHEMA_BYTES = 400
+_OF_NO_WHOLE_ANSWER = frozenset({Cause.FAILED_FIELDS, Cause.JUDGE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +138,7 @@ class Accountant:
         answered = [
             attempt
             for attempt in attempts
-            if (attempt.output_tokens or attempt.input_tokens) and attempt.cause != Cause.FAILED_FIELDS
+            if (attempt.output_tokens or attempt.input_tokens) and attempt.cause not in _OF_NO_WHOLE_ANSWER
         ]
         if not answered:
             return 0
@@ -161,6 +167,12 @@ class Accountant:
             holdout=decision.layer is Layer.HOLDOUT,
             signals=orjson.dumps(dict(decision.signals)).decode(),
         )
+
+    def judge_bound(self, judge: Judge, item: ClaimedItem) -> int:
+        """Return the most that asking a judge about an item can cost, in nano-dollars."""
+        written = judge.prompt_bytes + _bytes(item.text) + _bytes(item.metadata)
+        asked = (JUDGE_SCHEMA_BYTES + written) // BYTES_PER_TOKEN_AT_LEAST + 1
+        return self._prices.most(judge.model, TokenUsage(asked, MAX_OUTPUT_TOKENS))
 
     def upper_bound(self, compiled: CompiledTask, models: Sequence[str], item: ClaimedItem, again: int = 0) -> int:
         """Return the most that asking these models about an item can cost (nano-dollars), each `again` more times.

@@ -7,6 +7,7 @@ import dataclasses
 import random
 from typing import TYPE_CHECKING
 
+from routing.classifier.judge import MAX_OUTPUT_TOKENS
 from routing.errors import CallRefusedError, ProviderTroubleError, UsageError
 from storage import jobs
 from storage.states import FailReason, StopReason
@@ -16,12 +17,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from gateway.gateway import Gateway
+    from routing.classifier.judge import Judge
     from routing.completion import Completion
     from routing.deployment import Flag
+    from routing.item_facts import ItemFacts
+    from routing.prediction import Prediction
     from routing.verdict import Verdict
     from storage.claims import ClaimedItem
     from storage.database import Database
-    from storage.records import ItemRecord
+    from storage.records import ItemRecord, Routed
     from workers.accounting import Accountant
     from workers.answer_cache import AnswerCache
     from workers.steered_task import SteeredTask
@@ -62,7 +66,8 @@ class ItemHandler:
         tier = variant.task.task.tier(item.tier)
         # Asking for failed fields may be followed by asking for everything.
         again = tier.repair + (tier.ask == "failed_fields")
-        return self._accountant.upper_bound(variant.task, variant.models(item.tier), item, again)
+        judging = 0 if task.judge is None or item.decided else self._accountant.judge_bound(task.judge, item)
+        return judging + self._accountant.upper_bound(variant.task, variant.models(item.tier), item, again)
 
     def unpaid(self, task: SteeredTask, item: ClaimedItem) -> ItemRecord:
         """Return the record of an item that no budget pays for any more."""
@@ -74,12 +79,12 @@ class ItemHandler:
     ) -> ItemRecord:
         """Route, call, check and decide what comes next. Raises nothing for what the provider or the model does."""
         turn = Turn(self._accountant, item, task, gate_wait_ms)
-        routed = turn.route(self._flags) if turn.is_undecided else None
-        if routed is not None:
-            return turn.end(routed)
-        if not self._affords(turn, item_budget_nano_usd):
-            return turn.end(turn.failed(FailReason.BUDGET))
         try:
+            routed = await self._route(turn, item_budget_nano_usd) if turn.is_undecided else None
+            if routed is not None:
+                return turn.end(routed)
+            if not self._affords(turn, item_budget_nano_usd):
+                return turn.end(turn.failed(FailReason.BUDGET))
             turn.write_prompt()
             verdict = await self._answer(turn, item_budget_nano_usd)
         except ProviderTroubleError as error:
@@ -91,6 +96,33 @@ class ItemHandler:
         except UsageError as error:
             return turn.end(turn.unwritable(error))
         return turn.conclude(verdict)
+
+    async def _route(self, turn: Turn, item_budget_nano_usd: int | None) -> Routed | None:
+        facts = turn.facts(self._flags)
+        judge = turn.steered.judge
+        judged = None
+        if judge is not None and turn.steered.asks_judge(turn.item.custom_id, facts):
+            bound = self._accountant.judge_bound(judge, turn.item)
+            if item_budget_nano_usd is None or turn.cost_nano_usd + bound <= item_budget_nano_usd:
+                judged = await self._ask_judge(turn, judge, facts)
+        return turn.route(facts, judged)
+
+    async def _ask_judge(self, turn: Turn, judge: Judge, facts: ItemFacts) -> Prediction | None:
+        """Ask the judge; None where it has nothing to say. Raises ProviderTroubleError where the item has to wait."""
+        prompt = turn.begin_judging(judge)
+        key = self._cache.key(judge.model, prompt, MAX_OUTPUT_TOKENS, logprobs=False)
+        answer = await self._cache.find(key, judge.model)
+        if answer is None:
+            try:
+                answer = await self._gateway.complete(judge.model, prompt, max_output_tokens=MAX_OUTPUT_TOKENS)
+            except CallRefusedError as error:
+                if error.status in _DEPLOYMENT_STATUSES:
+                    raise
+                turn.unanswered(error)
+                return None
+            answer = dataclasses.replace(answer, cache_key=key if answer.model == judge.model else "")
+        turn.predicted(answer)
+        return judge.read(answer, turn.steered.predicted(facts))
 
     def _affords(self, turn: Turn, item_budget_nano_usd: int | None) -> bool:
         if item_budget_nano_usd is None:

@@ -5,15 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from routing.classifier.judge import is_close
 from routing.compiled_task import CompiledTask
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from routing.benefit import FixRates
+    from routing.classifier.judge import Judge
     from routing.classifier.trained import TrainedClassifier
     from routing.decision import Decision
     from routing.item_facts import ItemFacts
+    from routing.prediction import Prediction
     from routing.rollout import Rollout
     from routing.router import Router
     from routing.task import FrozenTask
@@ -48,11 +51,17 @@ class SteeredTask:
     usual: CompiledTask
     canary: CompiledTask | None
     classifier: TrainedClassifier | None
+    judge: Judge | None
     fix_rates: Mapping[tuple[str, str], FixRates] = field(default_factory=dict)
 
     @classmethod
     def compile(
-        cls, frozen: FrozenTask, router: Router, rollout: Rollout, classifier: TrainedClassifier | None
+        cls,
+        frozen: FrozenTask,
+        router: Router,
+        rollout: Rollout,
+        classifier: TrainedClassifier | None,
+        judge: Judge | None,
     ) -> SteeredTask:
         """Compile a task under a rollout. Raises a CheapfirstError where it does not compile here."""
         with_canary = rollout.with_canary(frozen)
@@ -64,12 +73,27 @@ class SteeredTask:
             CompiledTask(rollout.applied(frozen)),
             None if with_canary is None else CompiledTask(with_canary),
             classifier,
+            judge,
         )
 
-    def decide(self, custom_id: str, facts: ItemFacts) -> Decision:
-        """Return where an item starts."""
-        predict = None if self.classifier is None else self.classifier.predict
+    def decide(self, custom_id: str, facts: ItemFacts, judged: Prediction | None = None) -> Decision:
+        """Return where an item starts, by the judge's prediction where it was asked."""
+
+        def predict(facts: ItemFacts) -> Prediction | None:
+            return judged or self.predicted(facts)
+
         return self.router.decide(custom_id, facts, self.rollout, predict)
+
+    def predicted(self, facts: ItemFacts) -> Prediction | None:
+        """Return what the trained classifier says, None where there is none."""
+        return None if self.classifier is None else self.classifier.predict(facts)
+
+    def asks_judge(self, custom_id: str, facts: ItemFacts) -> bool:
+        """Tell whether the judge is asked: the classifier's to decide, and no trained one sure enough of it."""
+        if self.judge is None or not self.router.asks_classifier(custom_id, facts, self.rollout):
+            return False
+        assert self.frozen.route.classifier is not None
+        return is_close(self.predicted(facts), self.frozen.route.classifier.band)
 
     def variant(self, custom_id: str, tier: str) -> Variant:
         """Return the task as this item gets it in this tier."""

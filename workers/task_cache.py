@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from routing.router import Router
 from storage import jobs
-from workers.active_classifier import active_classifier
+from workers.active_classifier import active_classifier, active_judge
 from workers.fix_rates_watch import FixRatesWatch
 from workers.steered_task import SteeredTask
 
@@ -64,7 +64,10 @@ class TaskCache:
 
     def _under(self, rollout: Rollout, frozen: FrozenTask, router: Router) -> SteeredTask:
         classifier = active_classifier(self._database, self._prices, frozen, rollout)
-        task = SteeredTask.compile(frozen, router, rollout, classifier)
+        judge = active_judge(self._database, self._prices, frozen, rollout)
+        task = SteeredTask.compile(frozen, router, rollout, classifier, judge)
+        if judge is not None:
+            self._prices.source(judge.model)
         for variant in filter(None, (task.usual, task.canary)):
             for tier in variant.task.tiers:
                 self._prices.source(tier.model)  # a model that is not here would fail each item by itself

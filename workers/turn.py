@@ -24,10 +24,12 @@ from workers.carried import Below, CarriedFailure, HeldFrom, Repairing, read_car
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from routing.classifier.judge import Judge
     from routing.completion import Completion
     from routing.decision import Signal
     from routing.deployment import Flag
     from routing.errors import CallRefusedError, ProviderTroubleError, UsageError
+    from routing.prediction import Prediction
     from storage.answer_cache import CachedAnswer
     from storage.claims import ClaimedItem
     from storage.records import AttemptRecord, DecisionRecord, Next
@@ -46,7 +48,8 @@ class Turn:
         self._began = monotonic()
         self._started_ms = accountant.now_ms()
         self._checks_ms = 0
-        self._asking = ""
+        self._asking, self._asked_by = "", self._decision
+        self._decided = item.decided
         self._decisions: list[DecisionRecord] = []
         self._attempts: list[AttemptRecord] = []
         self._to_cache: list[CachedAnswer] = []
@@ -80,19 +83,41 @@ class Turn:
             return task.rollout.may_start_cheap(task.frozen.name, item.custom_id)
         return not item.decided
 
-    def route(self, flags: Mapping[str, Flag]) -> Routed | None:
-        """Choose the item's first tier; return None where that is the one it is in."""
-        task, item = self.steered, self.item
-        facts = ItemFacts(
-            task=task.frozen.name,
-            text=item.text,
-            pages=item.pages,
+    def facts(self, flags: Mapping[str, Flag]) -> ItemFacts:
+        """Return what the router may know of the item."""
+        return ItemFacts(
+            task=self.steered.frozen.name,
+            text=self.item.text,
+            pages=self.item.pages,
             metadata=self._metadata,
             flags=flags,
             now_ms=self._started_ms,
         )
-        decision = task.decide(item.custom_id, facts)
+
+    def begin_judging(self, judge: Judge) -> Prompt:
+        """Date the call of the judge that is made next, and return what it is asked.
+
+        Raises UsageError where the item lacks what the judge's template names.
+        """
+        self.begin_call(judge.model)
+        self._asked_by = Decision(self.item.tier, Layer.CLASSIFIER, Cause.JUDGE)
+        return judge.prompt(self.item.text, self._metadata, self.item.custom_id, self.item.pages)
+
+    def predicted(self, completion: Completion) -> None:
+        """Write down a judge's answer; it is kept for the same content, whatever the task says of its cache."""
+        around = self._circumstances()
+        self._attempts.append(
+            self._accountant.answered(self._asked_by, completion, Verdict(None), AttemptOutcome.PREDICTION, around)
+        )
+        if completion.cache_key and not completion.from_cache:
+            self._to_cache.append(to_keep(completion, self.steered.frozen.name, self.task.task.cache.max_age_days))
+
+    def route(self, facts: ItemFacts, judged: Prediction | None) -> Routed | None:
+        """Choose the item's first tier; return None where that is the one it is in."""
+        task, item = self.steered, self.item
+        decision = task.decide(item.custom_id, facts, judged)
         self._decide(decision)
+        self._decided = True
         if decision.tier == item.tier:
             return None
         return Routed(decision.tier, decision.layer, decision.cause)
@@ -118,7 +143,7 @@ class Turn:
 
     def begin_call(self, model: str) -> None:
         """Date the call that is made next, and say of which model."""
-        self._asking = model
+        self._asking, self._asked_by = model, self._decision
         self._started_ms = self._accountant.now_ms()
 
     def judge(self, completion: Completion) -> Verdict:
@@ -161,7 +186,7 @@ class Turn:
     def unanswered(self, error: ProviderTroubleError | CallRefusedError) -> None:
         """Write down the call that was begun last and brought no answer."""
         around = self._circumstances()
-        self._attempts.append(self._accountant.unanswered(self._decision, self._asking, error, around))
+        self._attempts.append(self._accountant.unanswered(self._asked_by, self._asking, error, around))
 
     def begin_whole(self) -> bool:
         """Prepare to ask for the whole object where only the failed fields were asked for; False where it was whole."""
@@ -302,6 +327,7 @@ class Turn:
             failed_checks=tuple(self._failed_checks),
             decisions=tuple(self._decisions),
             to_cache=tuple(self._to_cache),
+            decided=self._decided,
             layer=self._decision.layer,
             cause=self._decision.cause,
         )

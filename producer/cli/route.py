@@ -81,6 +81,7 @@ def _row(routed: Routed) -> dict[str, object]:
         "version": decision.version,
         "canary": routed.is_canary,
         "holdout": routed.is_holdout,
+        "asks_judge": routed.asks_judge,
         "signals": dict(decision.signals),
     }
 
@@ -94,7 +95,8 @@ def _line(routed: Routed, *, explain: bool) -> str:
         parts.append(f"{decision.probability:.2f} against {decision.threshold:.2f} ({decision.threshold_source})")
     if decision.rule:
         parts.append(f"rule {decision.rule}")
-    parts += [mark for mark, holds in (("canary", routed.is_canary), ("holdout", routed.is_holdout)) if holds]
+    marks = {"canary": routed.is_canary, "holdout": routed.is_holdout, "a judge would be asked": routed.asks_judge}
+    parts += [mark for mark, holds in marks.items() if holds]
     if explain:
         parts += [routed.model, decision.version]
         parts += [f"{name}={one_line(str(value), 40)}" for name, value in decision.signals.items()]

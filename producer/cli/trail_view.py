@@ -26,6 +26,7 @@ _ENDINGS = {
     AttemptOutcome.REJECTED: "not accepted",
     AttemptOutcome.PROVIDER_TROUBLE: "no answer, the item waits and is called again",
     AttemptOutcome.REFUSED: "the provider will not accept this call",
+    AttemptOutcome.PREDICTION: "a judge's opinion, before the document is routed",
     AttemptOutcome.OPINION: "a second opinion, judged with the attempt before it",
 }
 _LAYERS = {

@@ -12,6 +12,7 @@ from producer.cli.parameters import AsJson, TaskArgument  # noqa: TC001 - typer 
 from routing.errors import UsageError
 
 if TYPE_CHECKING:
+    from evaluation.quality_threshold import Quality
     from evaluation.training import Metrics
     from routing.task import FrozenTask
     from storage.database import Database
@@ -55,9 +56,12 @@ def _train(database: Database, task: FrozenTask, *, as_json: bool) -> None:
 
     trained = train_classifier(database, task)
     if as_json:
-        print_json({"version": trained.version, **trained.metrics.as_json()})
+        quality = None if trained.quality is None else trained.quality.as_json()
+        print_json({"version": trained.version, **trained.metrics.as_json(), "quality": quality})
     else:
         print_text("\n".join([f"{task.name}: classifier {trained.version}", *_told(trained.metrics)]))
+        if trained.quality is not None:
+            print_text(_quality(trained.quality))
         print_text(f"`cheapfirst train TASK --activate {trained.version}` lets it decide.")
 
 
@@ -81,6 +85,16 @@ def _told(metrics: Metrics) -> list[str]:
         "  said   were   outcomes",
         *rows,
     ]
+
+
+def _quality(quality: Quality) -> str:
+    target = f"quality target (no more than {quality.margin:.1%} differ, {quality.confidence:.0%} sure)"
+    found = f"{quality.pairs} documents the last tier measured as well, {quality.differing} of them differ"
+    if quality.threshold is not None:
+        return f"{target}: holds from a probability of {quality.threshold:.2f} on; {found}"
+    if quality.needed > quality.pairs:
+        return f"{target}: not shown, it takes {quality.needed} measured documents at least; {found}"
+    return f"{target}: not shown at any threshold, so that cost alone decides; {found}"
 
 
 def _activate(database: Database, task: FrozenTask, version: int) -> None:

@@ -20,6 +20,7 @@ class LinearModel(BaseModel):
 
     P = sigmoid(slope * score + offset) (Platt, "Probabilistic outputs for support vector machines", 1999). The means
     and scales standardise the figures. `mean_input_tokens` and `mean_output_tokens` are those of a call in training.
+    `quality_threshold` is the least probability at which the task's quality target was shown to hold, None without one.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -34,6 +35,7 @@ class LinearModel(BaseModel):
     offset: float
     mean_input_tokens: int = Field(ge=0)
     mean_output_tokens: int = Field(ge=0)
+    quality_threshold: float | None = None
 
     @model_validator(mode="after")
     def _of_these_features(self) -> Self:

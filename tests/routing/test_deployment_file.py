@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from routing.deployment_file import check_models, parse_deployment_file
 from routing.errors import InvalidFileError, UsageError
-from routing.task import AgreementSpec, ChecksSpec
+from routing.task import AgreementSpec, ChecksSpec, ClassifierSpec, JudgeSpec, OnExceed, RouteSpec
 from tests.support.ledgers import TASK
 
 FILE = """\
@@ -106,6 +106,18 @@ def test_models_a_task_asks_for_must_be_there() -> None:
     checks = ChecksSpec(agreement=AgreementSpec(model="locall", fields=(), tiers=()))
     with pytest.raises(UsageError, match=r"agreement check asks for model `locall`.*`local`"):
         check_models(TASK.model_copy(update={"checks": checks}), models, "f")
+    judged = RouteSpec(classifier=ClassifierSpec(judge=JudgeSpec(model="tiny", system="", user="")))
+    with pytest.raises(UsageError, match="the judge asks for model `tiny`"):
+        check_models(TASK.model_copy(update={"route": judged}), models, "f")
+
+
+def test_a_days_budget_is_read() -> None:
+    """In dollars, with what follows; a budget without an amount is a mistake."""
+    budget = parse_deployment_file(f"{FILE}budget: {{usd_per_day: 12.5, on_exceed: cheap_only}}\n", "f").budget
+    assert budget is not None
+    assert (budget.usd_per_day, budget.on_exceed) == (Decimal("12.5"), OnExceed.CHEAP_ONLY)
+    assert parse_deployment_file(FILE, "f").budget is None
+    assert "`usd_per_day` is missing" in _mistakes(f"{FILE}budget: {{on_exceed: fail}}\n")[0]
 
 
 @given(st.text(max_size=200))

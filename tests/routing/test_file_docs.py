@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from routing.deployment_file import DeploymentFile
 from routing.file_errors import _model_of
-from routing.task_file_sections import LATER, TaskFile
+from routing.task_file_sections import TaskFile
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -44,9 +44,3 @@ def test_every_key_is_documented(file: str, model: type[BaseModel]) -> None:
     keys = _keys(model)
     assert keys <= _documented(file)
     assert {key for key in _documented(file) if key not in {"models.NAME", "tiers"}} <= keys
-
-
-def test_keys_of_later_versions_are_named() -> None:
-    """What is told as not supported stands in the docs as such."""
-    text = (DOCS / "task-file.md").read_text()
-    assert all(re.search(rf"[`.]{key}`", text) for key in LATER)

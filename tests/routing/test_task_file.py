@@ -97,7 +97,7 @@ def test_the_ladder_is_climbed_rung_by_rung() -> None:
         ("name: cheap,", "nam: cheap,", "did you mean `name`?"),
         ("model: small}", "model: small, ask: failed_fields}", "10:38: nothing is escalated to the first tier"),
         ("model: small}", "model: small, benefit: {least: 0.1}}", "10:42: nothing is escalated to the first tier"),
-        ("budget:", "target: {}\nbudget:", "14:1: `target` (quality targets) is not supported by this version"),
+        ("budget:", "target: {margin: 3}\nbudget:", "14:18: input should be less than 1"),
         ("model: small}", "model: small, repair: 9}", "10:41: input should be less than or equal to 5"),
         ("budget:", "route: {rules: [{id: a, if: pagis > 3, tier: cheap}]}\nbudget:", "14:29: an item has no field"),
         (
@@ -188,3 +188,27 @@ def test_no_text_raises_anything_else(text: str) -> None:
     """Whatever stands in the file is a task or a list of mistakes."""
     with suppress(InvalidFileError):
         _freeze(text)
+
+
+def test_a_judge_has_prompts_of_its_own() -> None:
+    """Alone it replaces the trained classifier; with `train_from` both are asked."""
+    alone = _freeze(f"{TASK}route: {{classifier: {{judge: {{model: tiny}}}}}}\n").route.classifier
+    assert alone is not None
+    assert alone.judge is not None
+    assert (alone.trained, alone.judge.model, alone.judge.user) == (False, "tiny", "{{ text }}")
+    assert "probability" in alone.judge.system
+    both = "route: {classifier: {train_from: outcomes, judge: {model: tiny, system: Guess.}, band: 0.2}}"
+    hybrid = _freeze(f"{TASK}{both}\n").route.classifier
+    assert hybrid is not None
+    assert hybrid.judge is not None
+    assert (hybrid.trained, hybrid.judge.system, hybrid.band) == (True, "Guess.", 0.2)
+    wrong = "route: {classifier: {judge: {model: tiny, user: '{{ txt }}'}}}"
+    assert "`{{ txt }}` is nothing a prompt may name" in _mistakes(f"{TASK}{wrong}\n")[0]
+
+
+def test_a_quality_target_is_frozen_as_it_is_said() -> None:
+    """A margin and a confidence."""
+    target = _freeze(f"{TASK}target: {{margin: 0.03}}\n").target
+    assert target is not None
+    assert (target.margin, target.confidence) == (0.03, 0.95)
+    assert _freeze(TASK).target is None

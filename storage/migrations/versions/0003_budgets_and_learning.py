@@ -11,6 +11,9 @@ branch_labels = None
 depends_on = None
 
 _STOP_REASONS = "'budget', 'day_budget', 'provider_refused', 'escalations', 'task_unusable'"
+_FAIL_REASONS = "'verdict', 'quarantined', 'refused', 'prompt', 'budget', 'abandoned'"
+
+_OUTCOMES = "'accepted', 'rejected', 'provider_trouble', 'refused', 'prediction', 'opinion'"
 
 
 def upgrade() -> None:
@@ -36,7 +39,10 @@ def upgrade() -> None:
         sa.Column("fixed", sa.BigInteger(), server_default="0", autoincrement=False, nullable=False),
         sa.PrimaryKeyConstraint("task_name", "model", "next_model", "check", "field"),
     )
-    op.add_column("items", sa.Column("needs_review", sa.Boolean(), server_default=sa.false(), nullable=False))
+    with op.batch_alter_table("items") as items:
+        items.drop_constraint("items_fail_reason", type_="check")
+        items.create_check_constraint("items_fail_reason", f"fail_reason IS NULL OR fail_reason IN ({_FAIL_REASONS})")
+        items.add_column(sa.Column("needs_review", sa.Boolean(), server_default=sa.false(), nullable=False))
     op.add_column(
         "tier_tallies", sa.Column("review", sa.BigInteger(), server_default="0", autoincrement=False, nullable=False)
     )
@@ -66,3 +72,6 @@ def upgrade() -> None:
             table, sa.Column(column, sa.BigInteger(), server_default="0", autoincrement=False, nullable=False)
         )
     op.add_column("attempts", sa.Column("cache_hit", sa.Boolean(), server_default=sa.false(), nullable=False))
+    with op.batch_alter_table("attempts") as attempts:
+        attempts.drop_constraint("attempts_outcome", type_="check")
+        attempts.create_check_constraint("attempts_outcome", f"outcome IN ({_OUTCOMES})")

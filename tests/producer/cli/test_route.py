@@ -88,3 +88,13 @@ def test_an_input_that_is_refused_is_counted(cheapfirst: CommandLine, task: Path
     ended = cheapfirst("route", task, inputs)
     assert "2 documents" in ended.out
     assert "1 inputs were refused" in ended.err
+
+
+def test_documents_a_judge_would_decide_are_marked(cheapfirst: CommandLine, task: Path) -> None:
+    """Without a call nobody knows what it would say; a rule comes before it."""
+    file = task / "task.yaml"
+    file.write_text(f"{TASK}  classifier: {{judge: {{model: small}}}}\n")
+    rows = [json.loads(line) for line in cheapfirst("route", task, _inputs(task, 12), "--json").out.splitlines()]
+    assert {(row["rule"] != "", row["asks_judge"]) for row in rows} == {(True, False), (False, True)}
+    told = cheapfirst("route", task, _inputs(task, 3)).out
+    assert "a judge would be asked" in told

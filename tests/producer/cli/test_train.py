@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import uuid
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 
 from producer.task_folder import load_task
 from storage import jobs, recording
-from storage.records import Accepted, AttemptRecord, ItemRecord
+from storage.records import Accepted, AttemptRecord, HeldOut, ItemRecord, Measured
 from storage.states import AttemptOutcome
 from tests.support.ledgers import TIERS, claim
 
@@ -131,4 +132,44 @@ def test_a_task_without_a_classifier_is_told_how_to_ask_for_one(
     file = task / "task.yaml"
     file.write_text(file.read_text().replace("route: {classifier: {train_from: outcomes, min_labels: 200}}\n", ""))
     ended = cheapfirst("train", task)
-    assert (ended.code, "asks for no classifier" in ended.err) == (2, True)
+    assert (ended.code, "asks for no trained classifier" in ended.err) == (2, True)
+
+
+def test_a_quality_target_is_shown_or_said_to_be_unknown(
+    cheapfirst: CommandLine, home_ledger: Database, task: Path
+) -> None:
+    """Too few measured documents: it says how many it takes; enough of them that agree: it holds from the start."""
+    file = task / "task.yaml"
+    file.write_text(f"{file.read_text()}target: {{margin: 0.1, confidence: 0.9}}\n")
+    _run(home_ledger, task, 600)
+    told = cheapfirst("train", task).out
+    assert "not shown, it takes 22 measured documents at least; 0 documents the last tier measured" in told
+    _measure(home_ledger, task, 30)
+    quality = json.loads(cheapfirst("train", task, "--json").out)["quality"]
+    assert (quality["threshold"], quality["pairs"], quality["differing"], quality["needed"]) == (0.0, 30, 0, 22)
+    assert "holds from a probability of 0.00 on" in cheapfirst("train", task).out
+
+
+def _measure(ledger: Database, task: Path, count: int) -> None:
+    """Let a job end of which every document was held out, and both tiers gave the same."""
+    job = jobs.create(
+        ledger, name="held", task=load_task(task), content_hash="c", items_total=count, budget=None, item_budget=None
+    )
+    items = [jobs.NewItem(f"held-{n}", "cheap", f"a plain note {n}", "{}", None, None) for n in range(count)]
+    jobs.add_items(ledger, job.id, 1, items)
+    jobs.open_job(ledger, job.id, TIERS)
+    output = '{"total": 1}'
+    claim(ledger, job.id, range(1, count + 1), token="t")
+    held = HeldOut("expensive", output)
+    recording.write(
+        ledger,
+        [ItemRecord(job.id, n, "cheap", "t", held, (_call(passed=True),)) for n in range(1, count + 1)],
+    )
+    claim(ledger, job.id, range(1, count + 1), tier="expensive", token="u")
+    measured = [
+        dataclasses.replace(_call(passed=True), tier="expensive", holdout=True, answer=output) for _ in range(count)
+    ]
+    recording.write(
+        ledger,
+        [ItemRecord(job.id, n, "expensive", "u", Measured("cheap"), (call,)) for n, call in enumerate(measured, 1)],
+    )

@@ -1,0 +1,89 @@
+"""How sure a classifier must be for the task's quality target to hold, shown on documents both tiers answered."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from routing.answer import parse_answer
+from routing.classifier.features import features_of
+from routing.comparison import DEFAULT_COMPARATOR, compare
+from routing.completion import FinishReason
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from routing.classifier.linear_model import LinearModel
+    from routing.task import TargetSpec
+    from storage.outcomes import MeasuredPair
+
+STEPS = 20
+"""Thresholds that are tried, from the surest documents to all of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """The least probability at which the target was shown to hold, None where it was at none.
+
+    `needed` is how many measured documents it takes at least, were none of them to differ.
+    """
+
+    threshold: float | None
+    pairs: int
+    differing: int
+    needed: int
+    margin: float
+    confidence: float
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as JSON values."""
+        return asdict(self)
+
+
+def quality_threshold(
+    model: LinearModel, measured: Sequence[MeasuredPair], comparators: Mapping[str, str], target: TargetSpec
+) -> Quality:
+    """Return the least threshold above which no more than the target's margin of accepted answers differ.
+
+    Thresholds are tried in a fixed sequence, surest documents first, and the first one that cannot be shown ends it, so
+    that trying many needs no correction (Angelopoulos and others, "Learn then Test", 2021, section 3.3). Each is shown
+    by the upper bound of Clopper and Pearson (1934). An answer that differs from the last tier's counts as worse,
+    though it may be the better one.
+    """
+    told = [(model.probability(features_of(pair.text, pair.pages)), _differs(pair, comparators)) for pair in measured]
+    told.sort(key=lambda pair: -pair[0])
+    alpha = 1 - target.confidence
+    needed = math.ceil(math.log(alpha) / math.log1p(-target.margin))
+    threshold = None
+    for count in _counts(needed, len(told)):
+        differing = sum(differs for _, differs in told[:count])
+        if _upper_bound(differing, count, alpha) > target.margin:
+            break
+        threshold = told[count - 1][0] if count < len(told) else 0.0
+    return Quality(threshold, len(told), sum(differs for _, differs in told), needed, target.margin, target.confidence)
+
+
+def _counts(least: int, most: int) -> list[int]:
+    if most < least:
+        return []
+    return sorted({least + (most - least) * step // STEPS for step in range(STEPS + 1)})
+
+
+def _differs(pair: MeasuredPair, comparators: Mapping[str, str]) -> bool:
+    accepted = json.loads(pair.output)
+    measured = parse_answer(pair.answer, FinishReason.STOP).output
+    if measured is None:
+        return False  # the last tier gave nothing to be worse than
+    return not all(
+        compare(comparators.get(name, DEFAULT_COMPARATOR), value, measured.get(name))
+        for name, value in accepted.items()
+    )
+
+
+def _upper_bound(successes: int, trials: int, alpha: float) -> float:
+    """Return the share below which the truth lies with probability 1 - alpha (Clopper and Pearson, 1934)."""
+    from scipy.stats import beta
+
+    return 1.0 if successes >= trials else float(beta.ppf(1 - alpha, successes + 1, trials - successes))
