@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pydantic import ValidationError
+
 from producer.deployment_file import deployment_for
 from routing.errors import UsageError
 from routing.file_errors import nearest
 from routing.prompts import VARIABLES
-from routing.task import CanarySpec
+from routing.task import CanarySpec, ConditionSpec
 from routing.templates import Template
 from workers.settings import read_settings
 
@@ -38,6 +40,25 @@ def canary_spec(
         known = ", ".join(sorted(spec.models))
         raise UsageError(f"{file} has no model `{model}`.", nearest(model, spec.models) or f"It has: {known}.")
     return CanarySpec(tier=chosen, model=model, share=share, system=_prompt(system))
+
+
+def condition(option: str, text: str | None) -> ConditionSpec | None:
+    """Return a condition written as `pass_rate_drop=0.03,cost_rise=0.5`. Raises UsageError for what is none."""
+    if text is None:
+        return None
+    parts = [part.partition("=") for part in text.split(",")]
+    try:
+        given = ConditionSpec(**{name.strip(): float(value) for name, _, value in parts})
+    except (ValidationError, ValueError, TypeError):
+        raise UsageError(f"{option} `{text}` is no condition.", _CONDITION_FORM) from None
+    if given.pass_rate_drop is None and given.cost_rise is None:
+        raise UsageError(f"{option} `{text}` says nothing.", _CONDITION_FORM)
+    return given
+
+
+_CONDITION_FORM = (
+    "Write pass_rate_drop=0.03,cost_rise=0.5 (shares; one of them is enough) and, if you like, confidence."
+)
 
 
 def _prompt(file: Path | None) -> str | None:

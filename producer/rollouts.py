@@ -5,9 +5,11 @@ from __future__ import annotations
 from getpass import getuser
 from typing import TYPE_CHECKING
 
+from routing.money import NanoUsd, to_usd
 from routing.rollout import Rollout
 from routing.rollout_changes import ROLLBACK, rolled_back
 from storage import rollouts
+from storage.canary_tallies import canary_arms
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -20,6 +22,23 @@ if TYPE_CHECKING:
 def current(database: Database, task: FrozenTask) -> Rollout:
     """Return a task's rollout as it stands: what was changed last, or what its file says."""
     return rollouts.current(database, task.name) or Rollout.of_task(task.rollout)
+
+
+def canary_figures(database: Database, task_name: str, rollout: Rollout) -> list[dict[str, object]]:
+    """Return how a canary with conditions and its tier's usual model have done so far; nothing where there is none."""
+    canary = rollout.canary
+    if canary is None or not (canary.rollback_if or canary.promote_if):
+        return []
+    arms = canary_arms(database, task_name, rollout.canary_since)
+    return [
+        {
+            "canary": is_canary,
+            "items": arm.items,
+            "passed": arm.passed,
+            "mean_cost_usd": to_usd(NanoUsd(round(arm.cost_nano_usd / arm.items))) if arm.items else None,
+        }
+        for is_canary, arm in zip((True, False), arms, strict=True)
+    ]
 
 
 def change(

@@ -30,7 +30,8 @@ class TierOverride(BaseModel):
 class Rollout(BaseModel):
     """One revision of a task's rollout. Shares are in percent; `classifier` is the active version of the trained one.
 
-    Revision 0 is what the task file says.
+    Revision 0 is what the task file says. `canary_since` is the revision that set the canary: one that is set anew is
+    judged anew.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -39,6 +40,7 @@ class Rollout(BaseModel):
     ramp: float = Field(default=100, ge=0, le=100)
     holdout: float = Field(default=0, ge=0, le=100)
     canary: CanarySpec | None = None
+    canary_since: int = 0
     promoted: dict[str, TierOverride] = Field(default_factory=dict)
     classifier: int | None = None
     salt: str = ""

@@ -27,7 +27,12 @@ def held_out(rollout: Rollout, percent: float) -> Rollout:
 
 def with_canary(rollout: Rollout, canary: CanarySpec) -> Rollout:
     """Try a model on a share of a tier's items, instead of the one tried before."""
-    return rollout.model_copy(update={"canary": canary})
+    return rollout.model_copy(update={"canary": canary, "canary_since": rollout.revision + 1})
+
+
+def without_canary(rollout: Rollout) -> Rollout:
+    """End the canary: its tier's usual model gets all of the items again."""
+    return rollout.model_copy(update={"canary": None})
 
 
 def promoted(rollout: Rollout) -> Rollout:

@@ -10,6 +10,7 @@ from sqlmodel import col
 
 from routing.decision import Cause, Layer
 from storage import answer_cache
+from storage.canary_tallies import add_canary_outcomes
 from storage.clock import now_ms
 from storage.fixes import add_fixes
 from storage.records import Accepted, Escalated, Failed, HeldOut, Measured, Released, Routed
@@ -53,6 +54,11 @@ def write(database: Database, records: Sequence[ItemRecord]) -> frozenset[tuple[
         change_tallies(database, connection, fresh, held)
         add_fixes(database, connection, [fix for record in fresh if record.key in held for fix in record.fixes])
         _change_jobs(connection, fresh, held)
+        add_canary_outcomes(
+            database,
+            connection,
+            [record.canary_outcome for record in fresh if record.key in held and record.canary_outcome],
+        )
         answer_cache.keep(database, connection, [answer for record in fresh for answer in record.to_cache])
         cost_nano_usd = sum(record.cost_nano_usd for record in fresh)
         if cost_nano_usd:

@@ -81,6 +81,17 @@ class FixRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class CanaryOutcome:
+    """Whether an item passed in a tier that has a canary, what that cost there, and which of the two models it met."""
+
+    task_name: str
+    since: int
+    canary: bool
+    passed: bool
+    cost_nano_usd: int
+
+
+@dataclass(frozen=True, slots=True)
 class Accepted:
     """The item is done. `output` is its JSON text.
 
@@ -179,6 +190,7 @@ class ItemRecord:
     failed_checks: tuple[tuple[str, str], ...] = ()
     decisions: tuple[DecisionRecord, ...] = ()
     fixes: tuple[FixRecord, ...] = ()
+    canary_outcome: CanaryOutcome | None = None
     to_cache: tuple[CachedAnswer, ...] = ()
     decided: bool = True
     layer: str | None = None

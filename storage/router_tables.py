@@ -51,6 +51,23 @@ class RolloutRow(SQLModel, table=True):
     changed_ms: int = Field(sa_column=big())
 
 
+class CanaryTally(SQLModel, table=True):
+    """What became of a canary's items, and of those its tier's usual model got meanwhile. Cost is that of the tier.
+
+    `since` is the revision of the rollout that set the canary.
+    """
+
+    __tablename__ = "canary_tallies"
+
+    task_name: str = Field(primary_key=True)
+    since: int = Field(primary_key=True)
+    canary: bool = Field(primary_key=True)
+    items: int = Field(sa_column=big(default=0))
+    passed: int = Field(sa_column=big(default=0))
+    cost_nano_usd: int = Field(sa_column=big(default=0))
+    cost_squared: float = Field(default=0.0, sa_column_kwargs={"server_default": "0"})
+
+
 class FixTally(SQLModel, table=True):
     """How often a kind of failure of a model was tried on the next tier's, and was gone there, over all jobs of a task.
 

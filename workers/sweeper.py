@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from routing.errors import CheapfirstError
 from storage import jobs, roles, sweeping
 from workers.cache_pruning import CachePruning
+from workers.canary_watch import CanaryWatch
 from workers.circuit_watch import CircuitWatch
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ class Sweeper:
         self._publisher = publisher
         self._name = name
         self._circuits = CircuitWatch(database)
+        self._canaries = CanaryWatch(database)
         self._cache = CachePruning(database)
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="sweeper", daemon=True)
@@ -54,6 +56,7 @@ class Sweeper:
             try:
                 if roles.hold(self._database, "sweeper", self._name, ROLE_LEASE_MS):
                     self._circuits.look()
+                    self._canaries.look()
                     self._cache.look()
                     _begin_day(self._database)
                     sweep(self._database, self._broker, self._publisher)

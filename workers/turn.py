@@ -15,7 +15,18 @@ from routing.escalation import Accept, Escalate, Fail, next_step
 from routing.item_facts import ItemFacts
 from routing.repair import is_repairable, repair_prompt
 from routing.verdict import Verdict
-from storage.records import Accepted, Escalated, Failed, FixRecord, HeldOut, ItemRecord, Measured, Released, Routed
+from storage.records import (
+    Accepted,
+    CanaryOutcome,
+    Escalated,
+    Failed,
+    FixRecord,
+    HeldOut,
+    ItemRecord,
+    Measured,
+    Released,
+    Routed,
+)
 from storage.states import AttemptOutcome, FailReason
 from workers.accounting import Circumstances, failures_json, storable
 from workers.answer_cache import to_keep
@@ -236,7 +247,8 @@ class Turn:
 
     def conclude(self, verdict: Verdict) -> ItemRecord:
         """Return the record of an item whose answer was judged."""
-        return dataclasses.replace(self.end(self._next(verdict)), fixes=self._fixes(verdict))
+        record = self.end(self._next(verdict))
+        return dataclasses.replace(record, fixes=self._fixes(verdict), canary_outcome=self._canary_outcome(verdict))
 
     def _next(self, verdict: Verdict) -> Next:
         output = None if verdict.output is None else orjson.dumps(verdict.output).decode()
@@ -286,6 +298,21 @@ class Turn:
             output=dict(verdict.output),
             failures=_carried(verdict),
             fields=self.task.failed_fields(verdict) if asks else (),
+        )
+
+    def _canary_outcome(self, verdict: Verdict) -> CanaryOutcome | None:
+        """Return what a canary with conditions is judged by, None where there is none in this tier."""
+        rollout = self.steered.rollout
+        canary = rollout.canary
+        is_judged = canary is not None and (canary.rollback_if or canary.promote_if) and not self.is_holdout
+        if not is_judged or canary is None or canary.tier != self.item.tier:
+            return None
+        return CanaryOutcome(
+            task_name=self.steered.frozen.name,
+            since=rollout.canary_since,
+            canary=self.variant.is_canary,
+            passed=verdict.passed,
+            cost_nano_usd=sum(attempt.cost_nano_usd + attempt.saved_nano_usd for attempt in self._attempts),
         )
 
     def _fixes(self, verdict: Verdict) -> tuple[FixRecord, ...]:

@@ -16,7 +16,7 @@ from producer.cli.parameters import (  # noqa: TC001 - typer reads annotations a
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from routing.rollout import Rollout
     from routing.task import FrozenTask
@@ -44,23 +44,37 @@ def holdout(task: TaskArgument, *, to: Percent, by: ByOption = None, why: WhyOpt
     _change(task, "holdout", lambda rollout: held_out(rollout, to), by, why)
 
 
-def canary(
+def canary(  # noqa: PLR0913 - each option of the command is an argument
     task: TaskArgument,
     *,
     model: Annotated[str, typer.Option("--model", help="The deployment's name of the model to try.")],
     share: Annotated[float, typer.Option("--share", min=0.001, max=100, help="Its share of the tier, in percent.")],
     tier: Annotated[str | None, typer.Option("--tier", help="The tier to try it in; otherwise the first.")] = None,
     system: Annotated[Path | None, typer.Option("--system", help="A file with what it is told instead.")] = None,
+    rollback_if: Annotated[
+        str | None, typer.Option("--rollback-if", help="End it by itself, such as pass_rate_drop=0.03,cost_rise=0.5.")
+    ] = None,
+    promote_if: Annotated[
+        str | None, typer.Option("--promote-if", help="Promote it by itself, such as pass_rate_drop=0.01,cost_rise=0.")
+    ] = None,
     by: ByOption = None,
     why: WhyOption = "",
     deployment: DeploymentOption = None,
 ) -> None:
-    """Try a model on a share of a tier's documents."""
-    from producer.canary import canary_spec
+    """Try a model on a share of a tier's documents.
+
+    Conditions act once they surely hold: docs/rollout.md.
+    """
+    from producer.canary import canary_spec, condition
     from producer.task_folder import load_task
     from routing.rollout_changes import with_canary
 
+    conditions = {
+        "rollback_if": condition("--rollback-if", rollback_if),
+        "promote_if": condition("--promote-if", promote_if),
+    }
     spec = canary_spec(load_task(task), task, deployment, tier=tier, model=model, share=share, system=system)
+    spec = spec.model_copy(update=conditions)
     _change(task, "canary", lambda rollout: with_canary(rollout, spec), by, why)
 
 
@@ -87,7 +101,7 @@ def rollback(task: TaskArgument, *, by: ByOption = None, why: WhyOption = "") ->
 def rollout(task: TaskArgument, *, as_json: AsJson = False) -> None:
     """Show how a task is rolled out, and who changed what."""
     from producer.ledger import open_ledger
-    from producer.rollouts import current
+    from producer.rollouts import canary_figures, current
     from producer.task_folder import load_task
     from storage import rollouts
     from workers.settings import read_settings
@@ -95,18 +109,28 @@ def rollout(task: TaskArgument, *, as_json: AsJson = False) -> None:
     frozen = load_task(task)
     with open_ledger(read_settings(), create=True) as database:
         now, changes = current(database, frozen), rollouts.history(database, frozen.name)
+        arms = canary_figures(database, frozen.name, now)
     if as_json:
         print_json(
             {
                 "task": frozen.name,
                 "rollout": now.model_dump(),
+                "canary": arms,
                 "history": [_row(change) for change in changes],
             }
         )
         return
     source = f"revision {now.revision}" if now.revision else "as its file says"
-    lines = [f"{frozen.name}: {_told(now)} ({source})"]
+    lines = [f"{frozen.name}: {_told(now)} ({source})", *(_arm(arm) for arm in arms)]
     print_text("\n".join([*lines, *(_line(change) for change in changes)]))
+
+
+def _arm(arm: Mapping[str, object]) -> str:
+    from producer.dollars import shown
+
+    items, passed, cost = arm["items"], arm["passed"], arm["mean_cost_usd"]
+    mean = "" if cost is None else f", {shown(cost)} each"  # type: ignore[arg-type]
+    return f"{'canary' if arm['canary'] else 'usual':>8}: {passed} of {items} passed{mean}"
 
 
 _FOLLOW = "Running jobs follow within 5 s."

@@ -75,3 +75,14 @@ def upgrade() -> None:
     with op.batch_alter_table("attempts") as attempts:
         attempts.drop_constraint("attempts_outcome", type_="check")
         attempts.create_check_constraint("attempts_outcome", f"outcome IN ({_OUTCOMES})")
+    op.create_table(
+        "canary_tallies",
+        sa.Column("task_name", sa.String(), nullable=False),
+        sa.Column("since", sa.Integer(), nullable=False),
+        sa.Column("canary", sa.Boolean(), nullable=False),
+        sa.Column("items", sa.BigInteger(), server_default="0", autoincrement=False, nullable=False),
+        sa.Column("passed", sa.BigInteger(), server_default="0", autoincrement=False, nullable=False),
+        sa.Column("cost_nano_usd", sa.BigInteger(), server_default="0", autoincrement=False, nullable=False),
+        sa.Column("cost_squared", sa.Float(), server_default="0", nullable=False),
+        sa.PrimaryKeyConstraint("task_name", "since", "canary"),
+    )

@@ -73,3 +73,24 @@ def test_a_canary_may_have_a_prompt_of_its_own(cheapfirst: CommandLine, task: Pa
     prompt.write_text("Read with care.")
     assert cheapfirst(*canary).code == 0
     assert cheapfirst("rollout", task, "--json").json["rollout"]["canary"]["system"] == "Read with care."
+
+
+def test_a_canary_has_conditions_and_how_it_stands(cheapfirst: CommandLine, task: Path) -> None:
+    """Both models are told, before anything has happened as well."""
+    options = ("--rollback-if", "pass_rate_drop=0.03,cost_rise=0.5", "--promote-if", "cost_rise=-0.1,confidence=0.99")
+    assert cheapfirst("canary", task, "--model", "large", "--share", "10", *options).code == 0
+    told = cheapfirst("rollout", task, "--json").json
+    canary = told["rollout"]["canary"]
+    assert (canary["rollback_if"]["pass_rate_drop"], canary["promote_if"]["confidence"]) == (0.03, 0.99)
+    nothing = {"items": 0, "passed": 0, "mean_cost_usd": None}
+    assert told["canary"] == [{"canary": True, **nothing}, {"canary": False, **nothing}]
+    assert "canary: 0 of 0 passed" in cheapfirst("rollout", task).out
+
+
+@pytest.mark.parametrize(
+    "text", ["pass_rate=0.03", "pass_rate_drop", "pass_rate_drop=much", "confidence=0.9", "", "a=1"]
+)
+def test_what_is_no_condition_is_refused(cheapfirst: CommandLine, task: Path, text: str) -> None:
+    """With the form it has."""
+    ended = cheapfirst("canary", task, "--model", "large", "--share", "10", "--rollback-if", text)
+    assert (ended.code, "Write pass_rate_drop=0.03" in ended.err) == (2, True)

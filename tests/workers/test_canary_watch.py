@@ -1,0 +1,153 @@
+"""A canary's conditions act by themselves: real ledgers, real HTTP."""
+
+from __future__ import annotations
+
+import json
+import uuid
+
+import pytest
+
+from evaluation.model_server.engine import Engine
+from routing.rollout import Rollout
+from routing.rollout_changes import ramped, rolled_back, with_canary
+from routing.task import CanarySpec, ChecksSpec, ConditionSpec, FrozenTask, JsonSchema, RolloutSpec, TierSpec
+from storage import jobs, rollouts
+from storage.canary_tallies import canary_arms
+from storage.database import Database
+from storage.rollouts import RolloutChange
+from tests.support.engine_room import engine_room
+from tests.support.ledgers import TIERS
+from tests.support.loopback import answering, loopback
+from workers.canary_watch import CanaryWatch
+
+RIGHT, WRONG = '{"total": 9}', '{"total": 4711}'
+WORSE = ConditionSpec(pass_rate_drop=0.05)
+AS_GOOD = ConditionSpec(pass_rate_drop=0.2, cost_rise=0.1)
+COUNT = 300
+
+
+def _canary(**conditions: ConditionSpec) -> CanarySpec:
+    return CanarySpec(tier="cheap", model="new", share=50, **conditions)
+
+
+def _task(canary: CanarySpec | None = None) -> FrozenTask:
+    return FrozenTask(
+        name="totals",
+        output=JsonSchema(json_schema={"type": "object", "properties": {"total": {"type": "number"}}}),
+        tiers=(
+            TierSpec(name="cheap", model="small", system="", user="{{ text }}"),
+            TierSpec(name="expensive", model="large", system="", user="{{ text }}"),
+        ),
+        checks=ChecksSpec(grounded=("total",)),
+        rollout=RolloutSpec(canary=canary),
+    )
+
+
+def _run(ledger: Database, task: FrozenTask, new: Engine, small: Engine, count: int = COUNT) -> None:
+    """Let the cheap tier of a job work; the job goes on running, because what escalated waits."""
+    job = jobs.create(
+        ledger, name=uuid.uuid4().hex, task=task, content_hash="c", items_total=count + 1, budget=None, item_budget=None
+    )
+    items = [jobs.NewItem(f"doc-{n}", "cheap", f"{n} TOTAL 9.00", "{}", None, None) for n in range(count + 1)]
+    jobs.add_items(ledger, job.id, 1, items)
+    jobs.open_job(ledger, job.id, TIERS)
+    engines = {"small": small, "large": answering(RIGHT), "new": new}
+    with (
+        loopback(engines) as server,
+        engine_room(ledger, server.deployment(small="small", large="large", new="new")) as room,
+    ):
+        room.pipeline.run_chunk("cheap", job.id, range(1, count + 1))
+
+
+def _set(ledger: Database, canary: CanarySpec) -> Rollout:
+    def following(changes: object) -> Rollout:
+        assert isinstance(changes, list)
+        return with_canary(changes[-1].rollout if changes else Rollout(), canary)
+
+    return rollouts.change(ledger, "totals", action="canary", changed_by="ann", reason="", following=following)
+
+
+def _last(ledger: Database) -> RolloutChange:
+    return rollouts.history(ledger, "totals")[-1]
+
+
+def test_a_canary_that_fails_more_is_rolled_back_by_itself(ledger: Database) -> None:
+    """The change says who did it and why, with both intervals and counts."""
+    _set(ledger, _canary(rollback_if=WORSE))
+    _run(ledger, _task(), answering(WRONG), answering(RIGHT))
+    CanaryWatch(ledger).look()
+    change = _last(ledger)
+    assert (change.action, change.changed_by, change.rollout.canary) == ("canary rolled back", "cheapfirst", None)
+    assert change.reason.startswith("pass rate fell by ")
+    assert "more than 5 allowed" in change.reason
+    CanaryWatch(ledger).look()
+    assert len(rollouts.history(ledger, "totals")) == 2
+    undone = rolled_back([(one.action, one.rollout) for one in rollouts.history(ledger, "totals")], Rollout())
+    assert undone.canary is not None, "a person may undo it"
+
+
+def test_a_canary_of_the_task_file_is_rolled_back_too(ledger: Database) -> None:
+    """Nobody has changed anything before: the ending is the first revision."""
+    _run(ledger, _task(_canary(rollback_if=WORSE)), answering(WRONG), answering(RIGHT))
+    CanaryWatch(ledger).look()
+    assert (_last(ledger).action, _last(ledger).rollout.revision) == ("canary rolled back", 1)
+
+
+def test_a_canary_that_does_as_well_is_promoted_by_itself(ledger: Database) -> None:
+    """Here both pass everything and cost the same, and that is allowed."""
+    _set(ledger, _canary(promote_if=AS_GOOD, rollback_if=WORSE))
+    _run(ledger, _task(), answering(RIGHT), answering(RIGHT))
+    CanaryWatch(ledger).look()
+    change = _last(ledger)
+    assert (change.action, change.rollout.promoted["cheap"].model) == ("canary promoted", "new")
+
+
+@pytest.mark.parametrize("count", [1, 10])
+def test_nothing_acts_on_a_few_items(ledger: Database, count: int) -> None:
+    """Whatever they say."""
+    _set(ledger, _canary(rollback_if=WORSE, promote_if=AS_GOOD))
+    _run(ledger, _task(), answering(WRONG), answering(RIGHT), count)
+    CanaryWatch(ledger).look()
+    assert [change.action for change in rollouts.history(ledger, "totals")] == ["canary"]
+
+
+def test_a_canary_set_anew_is_judged_anew(ledger: Database) -> None:
+    """What an earlier one did is left aside; a change of the ramp is no new canary."""
+    first = _set(ledger, _canary(rollback_if=WORSE))
+    _run(ledger, _task(), answering(WRONG), answering(RIGHT), 20)
+    again = _set(ledger, _canary(rollback_if=WORSE))
+    assert (first.canary_since, again.canary_since) == (1, 2)
+    ramp = rollouts.change(
+        ledger, "totals", action="ramp", changed_by="a", reason="", following=lambda all_: ramped(all_[-1].rollout, 50)
+    )
+    assert ramp.canary_since == 2
+    tried, usual = canary_arms(ledger, "totals", 1)
+    assert (tried.items + usual.items, tried.passed, usual.passed) == (20, 0, usual.items)
+    assert tried.cost_nano_usd > 0
+    assert canary_arms(ledger, "totals", 2)[0].items == 0
+
+
+def test_a_canary_changed_meanwhile_is_left_alone(ledger: Database) -> None:
+    """A person who acts at the same moment wins."""
+    _set(ledger, _canary(rollback_if=WORSE))
+    _run(ledger, _task(), answering(WRONG), answering(RIGHT))
+    watch = CanaryWatch(ledger)
+    stale = rollouts.current(ledger, "totals")
+    assert stale is not None
+    _set(ledger, _canary(rollback_if=WORSE))
+    tried, usual = canary_arms(ledger, "totals", 1)
+    from routing.canary_conditions import judge_canary
+
+    judged = judge_canary(tried, usual, WORSE, None)
+    assert judged is not None
+    watch._act(_task(), stale, judged)
+    assert [change.action for change in rollouts.history(ledger, "totals")] == ["canary", "canary"]
+
+
+def test_a_canary_without_conditions_is_not_counted(ledger: Database) -> None:
+    """Nothing would read it."""
+    _set(ledger, _canary())
+    _run(ledger, _task(), answering(WRONG), answering(RIGHT), 10)
+    assert [arm.items for arm in canary_arms(ledger, "totals", 1)] == [0, 0]
+    CanaryWatch(ledger).look()
+    assert json.loads(rollouts.history(ledger, "totals")[0].rollout.model_dump_json())["canary"]["rollback_if"] is None
