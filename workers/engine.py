@@ -26,6 +26,7 @@ from workers.recorder import Recorder
 from workers.rollout_watch import RolloutWatch
 from workers.sweeper import Sweeper
 from workers.task_cache import TaskCache
+from workers.telemetry_setup import open_telemetry
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -58,7 +59,7 @@ class Engine:
         self._loop = LoopThread()
         self._gateway = open_gateway(settings, deployment, redis_url)
         gate = Gate(limit)
-        self._recorder = Recorder(self._database, publisher)
+        self._recorder = Recorder(self._database, publisher, open_telemetry(settings, deployment.models))
         prices = PriceList(deployment.models)
         leases = Leases(round(deployment.workers.lease_s * 1000))
         self.pipeline = Pipeline(

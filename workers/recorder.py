@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from storage.database import Database
     from storage.records import ItemRecord
     from workers.publishing import Publisher
+    from workers.telemetry import Telemetry
 
 log = logging.getLogger(__name__)
 
@@ -46,9 +47,10 @@ class Recorder:
     and the item is claimed again.
     """
 
-    def __init__(self, database: Database, publisher: Publisher) -> None:
+    def __init__(self, database: Database, publisher: Publisher, telemetry: Telemetry | None = None) -> None:
         self._database = database
         self._publisher = publisher
+        self._telemetry = telemetry
         self._queue: queue.SimpleQueue[Finished | None] = queue.SimpleQueue()
         self._closing = threading.Event()
         self._to_hand_on: dict[str, list[tuple[int, int]]] = {}
@@ -65,6 +67,8 @@ class Recorder:
         self._closing.set()
         self._queue.put(None)
         self._thread.join()
+        if self._telemetry is not None:
+            self._telemetry.close()
 
     def _run(self) -> None:
         open_ = True
@@ -126,6 +130,15 @@ class Recorder:
                     self._hand_on_at = monotonic() + HAND_ON_WAIT_S
                 self._to_hand_on.setdefault(record.next.tier, []).append(record.key)
             finished.on_settled()
+        self._tell(group)
+
+    def _tell(self, group: list[Finished]) -> None:
+        if self._telemetry is None:
+            return
+        try:
+            self._telemetry.recorded([finished.record for finished in group])
+        except Exception as error:  # noqa: BLE001 - what only watches must never cost a record
+            log.error("Telemetry failed: %s", type(error).__name__)  # noqa: TRY400 - the message may quote values
 
     def _hand_on(self, *, at_once: bool) -> None:
         due = at_once or monotonic() >= self._hand_on_at

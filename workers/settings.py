@@ -19,6 +19,7 @@ class Settings(BaseSettings):
     `home` keeps what the embedded services write: the SQLite ledger, logs, results.
     `chunk` overrides the deployment's chunk for the queues of this process.
     `exit_with_parent` ends a worker when the process that started it is gone.
+    `collector` receives OpenTelemetry spans; `telemetry_content` puts answers into them.
     """
 
     model_config = SettingsConfigDict(frozen=True, env_ignore_empty=True, extra="ignore")
@@ -29,6 +30,8 @@ class Settings(BaseSettings):
     home: Path = Field(default=Path(".cheapfirst"), validation_alias="CHEAPFIRST_HOME")
     chunk: int | None = Field(default=None, ge=1, le=1000, validation_alias="CHEAPFIRST_CHUNK")
     exit_with_parent: bool = Field(default=False, validation_alias="CHEAPFIRST_EXIT_WITH_PARENT")
+    collector: str | None = Field(default=None, validation_alias="OTEL_EXPORTER_OTLP_ENDPOINT")
+    telemetry_content: bool = Field(default=False, validation_alias="CHEAPFIRST_TELEMETRY_CONTENT")
 
     @property
     def database_url(self) -> str:

@@ -22,6 +22,7 @@ from workers.pipeline import Pipeline
 from workers.recorder import Recorder
 from workers.rollout_watch import RolloutWatch
 from workers.task_cache import TaskCache
+from workers.telemetry import Telemetry
 
 
 @dataclass(slots=True)
@@ -53,11 +54,13 @@ class EngineRoom:
 
 
 @contextmanager
-def engine_room(database: Database, deployment: DeploymentSpec, limit: int = 20) -> Iterator[EngineRoom]:
+def engine_room(
+    database: Database, deployment: DeploymentSpec, limit: int = 20, telemetry: Telemetry | None = None
+) -> Iterator[EngineRoom]:
     """Run the engine's parts on a ledger, as `workers.engine` puts them together."""
     loop = LoopThread()
     published = PublishedKeys()
-    recorder = Recorder(database, published)  # type: ignore[arg-type]
+    recorder = Recorder(database, published, telemetry)  # type: ignore[arg-type]
     leases = Leases(round(deployment.workers.lease_s * 1000))
     gateway = Gateway(deployment.models, {}, PyreqwestTransport())
     gate = Gate(limit)
