@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Protocol
 
-from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.resources import OTELResourceDetector, Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.trace import SpanKind, Status, StatusCode
 
@@ -49,9 +49,9 @@ class SpanTelemetry:
     def __init__(self, models: Mapping[str, ModelSpec], processor: SpanProcessor, *, content: bool) -> None:
         self._models = models
         self._content = content
-        self._provider = TracerProvider(
-            resource=Resource.create({"service.name": "cheapfirst"}), shutdown_on_exit=False
-        )
+        # What the environment says of the service wins.
+        resource = Resource.create({"service.name": "cheapfirst"}).merge(OTELResourceDetector().detect())
+        self._provider = TracerProvider(resource=resource, shutdown_on_exit=False)
         self._provider.add_span_processor(processor)
         self._tracer = self._provider.get_tracer("cheapfirst")
 
