@@ -121,8 +121,9 @@ class ItemHandler:
                 turn.unanswered(error)
                 return None
             answer = dataclasses.replace(answer, cache_key=key if answer.model == judge.model else "")
-        turn.predicted(answer)
-        return judge.read(answer, turn.steered.predicted(facts))
+        prediction = judge.read(answer, turn.steered.predicted(facts))
+        turn.predicted(answer, keep=prediction is not None)
+        return prediction
 
     def _affords(self, turn: Turn, item_budget_nano_usd: int | None) -> bool:
         if item_budget_nano_usd is None:

@@ -114,13 +114,13 @@ class Turn:
         self._asked_by = Decision(self.item.tier, Layer.CLASSIFIER, Cause.JUDGE)
         return judge.prompt(self.item.text, self._metadata, self.item.custom_id, self.item.pages)
 
-    def predicted(self, completion: Completion) -> None:
-        """Write down a judge's answer; it is kept for the same content, whatever the task says of its cache."""
+    def predicted(self, completion: Completion, *, keep: bool) -> None:
+        """Write down a judge's answer, and keep it for the same content, whatever the task says of its cache."""
         around = self._circumstances()
         self._attempts.append(
             self._accountant.answered(self._asked_by, completion, Verdict(None), AttemptOutcome.PREDICTION, around)
         )
-        if completion.cache_key and not completion.from_cache:
+        if keep and completion.cache_key and not completion.from_cache:
             self._to_cache.append(to_keep(completion, self.steered.frozen.name, self.task.task.cache.max_age_days))
 
     def route(self, facts: ItemFacts, judged: Prediction | None) -> Routed | None:
@@ -307,12 +307,15 @@ class Turn:
         is_judged = canary is not None and (canary.rollback_if or canary.promote_if) and not self.is_holdout
         if not is_judged or canary is None or canary.tier != self.item.tier:
             return None
+        calls = [attempt for attempt in self._attempts if attempt.cause != Cause.JUDGE]
+        if any(call.cache_hit for call in calls):
+            return None  # an answer given again is no new evidence
         return CanaryOutcome(
             task_name=self.steered.frozen.name,
             since=rollout.canary_since,
             canary=self.variant.is_canary,
             passed=verdict.passed,
-            cost_nano_usd=sum(attempt.cost_nano_usd + attempt.saved_nano_usd for attempt in self._attempts),
+            cost_nano_usd=sum(call.cost_nano_usd for call in calls),
         )
 
     def _fixes(self, verdict: Verdict) -> tuple[FixRecord, ...]:

@@ -10,7 +10,7 @@ import pytest
 from evaluation.model_server.engine import Engine
 from routing.rollout import Rollout
 from routing.rollout_changes import ramped, rolled_back, with_canary
-from routing.task import CanarySpec, ChecksSpec, ConditionSpec, FrozenTask, JsonSchema, RolloutSpec, TierSpec
+from routing.task import CacheSpec, CanarySpec, ChecksSpec, ConditionSpec, FrozenTask, JsonSchema, RolloutSpec, TierSpec
 from storage import jobs, rollouts
 from storage.canary_tallies import canary_arms
 from storage.database import Database
@@ -142,6 +142,16 @@ def test_a_canary_changed_meanwhile_is_left_alone(ledger: Database) -> None:
     assert judged is not None
     watch._act(_task(), stale, judged)
     assert [change.action for change in rollouts.history(ledger, "totals")] == ["canary", "canary"]
+
+
+def test_an_answer_given_again_is_no_new_evidence(ledger: Database) -> None:
+    """The same documents in a second job, from the cache, count once."""
+    _set(ledger, _canary(rollback_if=WORSE))
+    task = _task().model_copy(update={"cache": CacheSpec(mode="write")})
+    for _ in range(2):
+        _run(ledger, task, answering(RIGHT), answering(RIGHT), 20)
+    tried, usual = canary_arms(ledger, "totals", 1)
+    assert tried.items + usual.items == 20
 
 
 def test_a_canary_without_conditions_is_not_counted(ledger: Database) -> None:

@@ -144,9 +144,11 @@ def test_a_hybrid_asks_the_judge_near_the_threshold_only(ledger: Database, inter
 
 def test_a_judge_that_says_nothing_useful_is_left_aside(ledger: Database) -> None:
     """The document starts on the first tier; what was asked was paid for."""
-    with _at_work(ledger, answering("I would rather not")) as (_, room):
+    with _at_work(ledger, answering("I would rather not")) as (server, room):
         job = _job(ledger, _task())
         _run(room, job)
+        _run(room, _job(ledger, _task()))
+        assert server.ledger.answered["tiny"] == 4, "such an answer is not kept"
     trail = results.trail(ledger, job, "2")
     assert (trail.item.tier, trail.decisions[0].layer) == ("cheap", "default")
     assert trail.attempts[0].outcome == "prediction"
