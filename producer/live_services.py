@@ -1,0 +1,131 @@
+"""Everything a gateway for an application needs while it is open, put together and taken apart."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from producer.deployment_file import deployment_for
+from producer.ledger import open_ledger
+from producer.readiness import require_models
+from producer.services import model_server_urls, with_running_broker
+from producer.task_folder import load_task
+from routing.money import NanoUsd, to_nano_usd
+from routing.price import PriceList
+from routing.task import BudgetSpec
+from storage import live_items
+from workers.accounting import Accountant
+from workers.answer_cache import AnswerCache
+from workers.engine import day_budget
+from workers.gateway_setup import open_gateway
+from workers.item_handler import ItemHandler
+from workers.leases import Leases
+from workers.live_pipeline import LivePipeline
+from workers.rollout_watch import RolloutWatch
+from workers.settings import read_settings
+from workers.task_cache import TaskCache
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from decimal import Decimal
+    from pathlib import Path
+
+    from gateway.gateway import Gateway as ModelGateway
+    from routing.deployment import DeploymentSpec
+    from routing.task import FrozenTask
+    from storage.database import Database
+    from storage.jobs import JobRecord
+    from workers.settings import Settings
+
+_NAME_DIGITS = 12
+
+
+@dataclass(frozen=True, slots=True)
+class LiveServices:
+    """What runs while a gateway is open. Close it on the event loop it was opened on."""
+
+    database: Database
+    job: JobRecord
+    task: FrozenTask
+    pipeline: LivePipeline
+    _models: ModelGateway
+    _leases: asyncio.Task[None]
+    _ground: ExitStack
+
+    async def aclose(self) -> None:
+        """Let go of connections, the ledger and the model servers that were started here."""
+        self._leases.cancel()
+        await self._models.aclose()
+        await asyncio.to_thread(self._ground.close)
+
+
+@dataclass(frozen=True, slots=True)
+class _Ground:
+    """What is opened in a thread, because it blocks."""
+
+    settings: Settings
+    deployment: DeploymentSpec
+    database: Database
+    server_urls: Mapping[str, str]
+    job: JobRecord
+    task: FrozenTask
+    tasks: TaskCache
+    stack: ExitStack
+
+
+async def open_services(task: Path, deployment: Path | None, settings: Settings | None) -> LiveServices:
+    """Open the ledger with the task's live job, and start the model servers the deployment names.
+
+    Raises UsageError for a task or deployment that is not there or wrong, ServiceUnreachableError.
+    """
+    ground = await asyncio.to_thread(_lay, task, deployment, settings)
+    try:
+        models = open_gateway(ground.settings, ground.deployment, ground.settings.redis_url, ground.server_urls)
+    except BaseException:
+        await asyncio.to_thread(ground.stack.close)
+        raise
+    database, spec = ground.database, ground.deployment
+    handler = ItemHandler(
+        database, models, Accountant(PriceList(spec.models)), spec.flags, AnswerCache(database, spec.models)
+    )
+    pipeline = LivePipeline(
+        database=database,
+        tasks=ground.tasks,
+        handler=handler,
+        leases=Leases(round(spec.workers.lease_s * 1000)),
+        day_budget=day_budget(spec),
+    )
+    leases = asyncio.create_task(pipeline.keep_leases())
+    return LiveServices(database, ground.job, ground.task, pipeline, models, leases, ground.stack)
+
+
+def _lay(task_path: Path, deployment_path: Path | None, settings: Settings | None) -> _Ground:
+    settings = with_running_broker(settings or read_settings())
+    task = load_task(task_path)
+    _, deployment = deployment_for(settings, deployment_path, task_path)
+    require_models(deployment, task)
+    with ExitStack() as opening:
+        database = opening.enter_context(open_ledger(settings, create=True))
+        server_urls = opening.enter_context(model_server_urls(settings, deployment.servers))
+        job = _live_job(database, task)
+        tasks = TaskCache(database, RolloutWatch(database), PriceList(deployment.models))
+        tasks.get(job.id)  # a task that does not compile here is told at once
+        return _Ground(settings, deployment, database, server_urls, job, task, tasks, opening.pop_all())
+
+
+def _live_job(database: Database, task: FrozenTask) -> JobRecord:
+    # The amounts belong to the job: other ones must not make it another job.
+    frozen = task.model_copy(update={"budget": BudgetSpec(on_exceed=task.budget.on_exceed)})
+    return live_items.open_job(
+        database,
+        name=f"live-{task.name}-{frozen.fingerprint[:_NAME_DIGITS]}",
+        task=frozen,
+        budget=_nano_usd(task.budget.usd),
+        item_budget=_nano_usd(task.budget.per_item_usd),
+    )
+
+
+def _nano_usd(usd: Decimal | None) -> NanoUsd | None:
+    return None if usd is None else to_nano_usd(usd)

@@ -1,0 +1,153 @@
+"""The life of one item inside an application: the steps of a worker's pipeline, without queues between its tiers."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from routing.errors import CheapfirstError, ServiceUnreachableError, Trouble
+from storage import claims, live_items, recording
+from storage.records import Escalated, Released, Routed
+from storage.reserving import SpendingRules
+
+if TYPE_CHECKING:
+    from storage.claims import Claim
+    from storage.database import Database
+    from storage.records import ItemRecord, Next
+    from storage.reserving import DayBudget
+    from workers.item_handler import ItemHandler
+    from workers.leases import Leases
+    from workers.steered_task import SteeredTask
+    from workers.task_cache import TaskCache
+
+log = logging.getLogger(__name__)
+
+LOOK_AGAIN_S = 0.05
+"""How long an item waits that cannot be claimed just now: what other calls reserved may come back."""
+_WRITE_AGAIN_S = (0.1, 0.5, 1.0, 2.0, 5.0)
+
+
+@dataclass(slots=True)
+class LiveItem:
+    """An item in the hands of this process. `given_up` is set once nobody waits for it any more.
+
+    `trouble` is why its last call brought no answer, None where there was none.
+    """
+
+    job_id: int
+    position: int
+    tier: str
+    given_up: asyncio.Event = field(repr=False)
+    trouble: Trouble | None = None
+    lease_token: str | None = None
+
+
+class LivePipeline:
+    """Takes items through their tiers. Lives on one event loop; the ledger is asked in threads."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        tasks: TaskCache,
+        handler: ItemHandler,
+        leases: Leases,
+        day_budget: DayBudget | None,
+    ) -> None:
+        self._database = database
+        self._tasks = tasks
+        self._handler = handler
+        self._leases = leases
+        self._day_budget = day_budget
+
+    async def keep_leases(self) -> None:
+        """Extend the leases in hand until cancelled. A ledger that cannot be reached is tried again."""
+        while True:
+            await asyncio.sleep(self._leases.lease_ms / 3000)
+            try:
+                await asyncio.to_thread(self._leases.refresh, self._database, extend=True)
+            except ServiceUnreachableError as error:
+                log.warning("Leases were not extended: %s", error)
+
+    async def run(self, item: LiveItem) -> bool:
+        """Return True once the item is answered, False where nobody waits for it any more or its job does not run.
+
+        A turn that has begun is finished and recorded, whoever waits: it is paid for. Raises ServiceUnreachableError
+        where the ledger cannot be reached, a CheapfirstError where the task does not compile here.
+        """
+        while not item.given_up.is_set():
+            match await self._turn(item):
+                case Routed(tier=tier) | Escalated(tier=tier):
+                    item.tier = tier
+                case Released(delay_ms=delay_ms):
+                    await _rest(item, delay_ms / 1000)
+                case None:
+                    standing = await asyncio.to_thread(live_items.standing, self._database, item.job_id, item.position)
+                    if standing.is_answered or not standing.job_runs:
+                        return standing.is_answered
+                    item.tier = standing.tier
+                    await _rest(item, LOOK_AGAIN_S)
+                case _:
+                    return True
+        return False
+
+    async def abandon(self, item: LiveItem) -> None:
+        """End an item that nobody waits for any more. What the ledger cannot be told is left to the sweeper."""
+        try:
+            await asyncio.to_thread(live_items.abandon, self._database, item.job_id, item.position, item.lease_token)
+        except CheapfirstError as error:
+            log.warning("Job %d item %d stays queued: %s", item.job_id, item.position, error)
+
+    async def _turn(self, item: LiveItem) -> Next | None:
+        """Return what came of one turn, None where the item could not be claimed or was lost meanwhile."""
+        task = await asyncio.to_thread(self._tasks.get, item.job_id)
+        token = item.lease_token = self._leases.take(item.job_id)
+        try:
+            claim = await asyncio.to_thread(self._claim, task, item, token)
+            if claim is None:
+                return None
+            if claim.items:
+                record = await self._handler.handle(claim.items[0], task, claim.item_budget_nano_usd, 0)
+            else:
+                record = self._handler.unpaid(task, claim.unpaid[0])
+            item.trouble = _trouble_of(record)
+            return record.next if await self._write(record) else None
+        finally:
+            self._leases.drop(token)
+
+    def _claim(self, task: SteeredTask, item: LiveItem, token: str) -> Claim | None:
+        return claims.claim(
+            self._database,
+            job_id=item.job_id,
+            tier=item.tier,
+            positions=[item.position],
+            lease_token=token,
+            lease_ms=self._leases.lease_ms,
+            spending=SpendingRules(
+                upper_bound=lambda claimed: self._handler.upper_bound(task, claimed),
+                on_exceed=task.frozen.budget.on_exceed,
+                day=self._day_budget,
+            ),
+        )
+
+    async def _write(self, record: ItemRecord) -> bool:
+        """Write down what was paid for, and say whether the item was still ours."""
+        for wait_s in _WRITE_AGAIN_S:
+            with suppress(ServiceUnreachableError):
+                return record.key in await asyncio.to_thread(recording.write, self._database, [record])
+            await asyncio.sleep(wait_s)
+        return record.key in await asyncio.to_thread(recording.write, self._database, [record])
+
+
+def _trouble_of(record: ItemRecord) -> Trouble | None:
+    last = record.attempts[-1].trouble if record.attempts else None
+    return Trouble(last) if last in set(Trouble) else None
+
+
+async def _rest(item: LiveItem, wait_s: float) -> None:
+    with suppress(TimeoutError):
+        async with asyncio.timeout(wait_s):
+            await item.given_up.wait()
