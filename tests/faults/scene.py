@@ -117,7 +117,7 @@ class Scene:
             held = select(col(Item.position), col(Item.lease_token)).where(
                 col(Item.tier) == tier, col(Item.lease_token).is_not(None)
             )
-            return {position: token for position, token in connection.execute(held)}
+            return {row.position: row.lease_token for row in connection.execute(held)}
 
     def wait_for_the_end(self, within_s: float = END_WITHIN_S) -> bool:
         """Return whether the job ended in time."""

@@ -16,9 +16,7 @@ GOES_ON_WITHIN_S = 60.0
 
 
 @pytest.mark.parametrize("persistence", ["everysec", "everysec2"])
-def test_killing_redis_loses_nothing(
-    make_scene: Callable[..., Scene], trial: Trial, persistence: Persistence
-) -> None:
+def test_killing_redis_loses_nothing(make_scene: Callable[..., Scene], trial: Trial, persistence: Persistence) -> None:
     """Whatever Redis forgets or brings back, every document has one result, and workers go on within a minute."""
     kills = trial.size(1, 6)
     scene = make_scene(persistence=persistence.removesuffix("2"), latency_ms=500, cheap=(10, 2), expensive=(5, 1))
@@ -35,8 +33,7 @@ def test_killing_redis_loses_nothing(
         before = {tier: set(scene.leases(tier).values()) for tier in TIERS}
         scene.redis.start()
         recoveries.append(_goes_on_after_s(scene, before))
-        print(recoveries[-1], flush=True)
-    print(recoveries)
+
     assert scene.wait_for_the_end(trial.size(120, 600))
     findings = scene.examine(recovered_s=max(recoveries))
     trial.report(2, f"kill -9 Redis, {persistence}", findings, times=kills)
@@ -46,7 +43,7 @@ def test_killing_redis_loses_nothing(
 def _goes_on_after_s(scene: Scene, before: dict[str, set[str]]) -> float:
     """Return after how many seconds every tier has claimed something it did not have."""
     took = wait_until(
-        lambda: all(set(scene.leases(tier).values()) - before[tier] for tier in TIERS), 3*GOES_ON_WITHIN_S
+        lambda: all(set(scene.leases(tier).values()) - before[tier] for tier in TIERS), 3 * GOES_ON_WITHIN_S
     )
     assert took is not None
     return took
