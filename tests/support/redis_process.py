@@ -15,6 +15,11 @@ import redis
 from producer.embedded.redis_binary import find_redis_binary
 
 Persistence = Literal["none", "everysec", "always"]
+PERSISTENCE_NAMES: dict[Persistence, str] = {
+    "none": "no persistence",
+    "everysec": "AOF everysec",
+    "always": "AOF always",
+}
 
 PASSWORD = "loopback"
 START_WITHIN_S = 30.0
