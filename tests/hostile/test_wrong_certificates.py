@@ -1,4 +1,4 @@
-"""A Redis that shows a certificate of the wrong authority gets no password, whoever of us connects."""
+"""A Redis or PostgreSQL that shows a certificate of the wrong authority gets no password, whoever of us connects."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ import pytest
 from kombu.exceptions import OperationalError
 
 from routing.errors import ServiceUnreachableError
+from storage import clock
+from storage.database import Database
 from tests.support.services import missing
 from workers.broker import Broker
 from workers.settings import read_settings
@@ -30,11 +32,11 @@ WITHIN_S = 20
 REQUIRED = pytest.mark.parametrize("query", ["", "?ssl_cert_reqs=required"], ids=["bare", "required"])
 
 
-@contextmanager
-def _tls_server(folder: Path, received: list[bytes]) -> Iterator[int]:
-    """A server with a certificate of its own making, which answers PONG and keeps what it is sent."""
+def _certificate(folder: Path) -> tuple[Path, Path]:
+    """Make a key and a certificate that nobody vouches for but itself."""
     if shutil.which("openssl") is None:
         missing("openssl", "apt-get install openssl")
+    folder.mkdir(exist_ok=True)
     key, certificate = folder / "key.pem", folder / "certificate.pem"
     subprocess.run(
         [
@@ -44,10 +46,17 @@ def _tls_server(folder: Path, received: list[bytes]) -> Iterator[int]:
         check=True,
         capture_output=True,
     )
+    return key, certificate
+
+
+@contextmanager
+def _tls_server(folder: Path, received: list[bytes], *, is_postgres: bool = False) -> Iterator[int]:
+    """A server with such a certificate, which says yes to everything and keeps what it is sent inside TLS."""
+    key, certificate = _certificate(folder)
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.load_cert_chain(certificate, key)
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        thread = threading.Thread(target=_serve, args=(listening, tls, received))
+        thread = threading.Thread(target=_serve, args=(listening, tls, received, is_postgres))
         thread.start()
         try:
             yield listening.getsockname()[1]
@@ -64,7 +73,7 @@ def _configured(monkeypatch: pytest.MonkeyPatch, url: str) -> SecretStr:
     return configured
 
 
-def _serve(listening: socket.socket, tls: ssl.SSLContext, received: list[bytes]) -> None:
+def _serve(listening: socket.socket, tls: ssl.SSLContext, received: list[bytes], is_postgres: bool) -> None:  # noqa: FBT001
     while True:
         try:
             connection, _ = listening.accept()
@@ -72,9 +81,13 @@ def _serve(listening: socket.socket, tls: ssl.SSLContext, received: list[bytes])
             return
         connection.settimeout(WITHIN_S)
         try:
+            if is_postgres and connection.recv(8):  # may we have TLS?
+                connection.sendall(b"S")
             with tls.wrap_socket(connection, server_side=True) as encrypted:
                 while sent := encrypted.recv(4096):
                     received.append(sent)
+                    if is_postgres:
+                        break
                     encrypted.sendall(b"+OK\r\n" * sent.count(b"*"))
         except OSError:
             connection.close()
@@ -115,3 +128,29 @@ def test_the_server_of_these_tests_is_heard_where_nobody_verifies(
         broker.ping()
         broker.close()
     assert PASSWORD.encode() in b"".join(received)
+
+
+def test_the_ledger_refuses_it(tmp_path: Path) -> None:
+    """With the address of docs/production.md, a PostgreSQL of another authority is unreachable, and is sent nothing."""
+    received: list[bytes] = []
+    _, other_authority = _certificate(tmp_path / "other")
+    with _tls_server(tmp_path, received, is_postgres=True) as port:
+        query = f"sslmode=verify-full&sslrootcert={other_authority}&connect_timeout=5"
+        database = Database(f"postgresql://ledger:{PASSWORD}@127.0.0.1:{port}/ledger?{query}")
+        with pytest.raises(ServiceUnreachableError) as caught:
+            clock.read_ms(database)
+        database.close()
+    assert received == []
+    assert PASSWORD not in str(caught.value)
+
+
+def test_the_ledger_of_the_right_authority_is_heard(tmp_path: Path) -> None:
+    """It is the certificate that is refused: with its own as the authority, the client begins to talk."""
+    received: list[bytes] = []
+    with _tls_server(tmp_path, received, is_postgres=True) as port:
+        query = f"sslmode=verify-full&sslrootcert={tmp_path / 'certificate.pem'}&connect_timeout=5"
+        database = Database(f"postgresql://ledger:{PASSWORD}@127.0.0.1:{port}/ledger?{query}")
+        with pytest.raises(ServiceUnreachableError):  # it speaks no PostgreSQL
+            clock.read_ms(database)
+        database.close()
+    assert b"ledger" in b"".join(received)
