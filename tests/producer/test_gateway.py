@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ import orjson
 import pytest
 from pydantic import SecretStr
 
+from evaluation.model_server.engine import Engine
 from evaluation.model_server.faults import Fault, FaultPlan
 from evaluation.model_server.server import Latency
 from producer import Gateway, JobStoppedError
@@ -24,12 +26,15 @@ from routing.errors import (
 from storage import jobs, live_items, progress, results
 from storage.database import Database
 from storage.jobs import NewItem
+from storage.records import ItemRecord
 from storage.states import FailReason, ItemState, JobState, StopReason
 from tests.support.ledgers import claim
 from tests.support.loopback import answering, loopback
+from workers import live_upkeep
 from workers.settings import Settings
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from storage.jobs import JobRecord
@@ -64,7 +69,7 @@ class Place:
             home=folder / "home", ledger=SecretStr(ledger_url), redis_url=None, deployment=None, chunk=None
         )
 
-    def gateway(self, server: Loopback, deployment: dict[str, Any] | None = None, **task: Any) -> Gateway:
+    def gateway(self, server: Loopback, deployment: dict[str, Any] | None = None, **task: object) -> Gateway:
         """Return a gateway for the task, whose models the server answers."""
         models = {
             name: {
@@ -92,6 +97,32 @@ class Place:
     def trail(self, custom_id: str) -> results.Trail:
         """Return what the ledger knows of an item."""
         return results.trail(self.ledger, self.live_job().id, custom_id)
+
+
+class Collected:
+    """Stands for the export: what it was told."""
+
+    def __init__(self) -> None:
+        self.records: list[ItemRecord] = []
+        self.is_closed = False
+
+    def recorded(self, records: Iterable[ItemRecord]) -> None:
+        """Note the records."""
+        self.records.extend(records)
+
+    def close(self) -> None:
+        """Note that nothing more comes."""
+        self.is_closed = True
+
+
+def telling(asked: threading.Event, answer: str) -> Engine:
+    """Return an engine that says when it is asked."""
+
+    def answered(document: str) -> str:
+        asked.set()
+        return answer
+
+    return answering(answered)
 
 
 @pytest.fixture
@@ -122,7 +153,7 @@ async def test_a_rule_sends_an_item_straight_up_by_its_hint(place: Place) -> Non
         assert server.server.ledger.answered == {"large": 1}
     assert (answer.tier, answer.model, answer.attempts) == ("expensive", "large", 1)
     assert [(decision.layer, decision.rule) for decision in place.trail(answer.custom_id).decisions] == [
-        ("rules", "gold")
+        ("rule", "gold")
     ]
 
 
@@ -188,11 +219,11 @@ async def test_a_call_that_is_answered_too_late_is_recorded_all_the_same(place: 
 
 async def test_a_cancelled_caller_leaves_no_item_behind(place: Place) -> None:
     """The call under way is finished; the tier above is not asked any more."""
-    with loopback({"small": answering(WRONG), "large": answering(RIGHT)}, Latency(0.3)) as server:
+    asked = threading.Event()
+    with loopback({"small": telling(asked, WRONG), "large": answering(RIGHT)}, Latency(0.3)) as server:
         async with place.gateway(server) as gateway:
             asking = asyncio.create_task(gateway.complete(TEXT, custom_id="gone"))
-            while not server.server.ledger.received:
-                await asyncio.sleep(0.01)
+            await asyncio.to_thread(asked.wait)
             asking.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await asking
@@ -286,11 +317,11 @@ async def test_the_same_task_goes_on_in_the_same_job(place: Place) -> None:
 
 async def test_what_a_worker_answers_is_the_answer(place: Place) -> None:
     """An item that is not ours to claim is waited for."""
-    with loopback({"small": answering(RIGHT)}, Latency(0.2)) as server:
+    asked = threading.Event()
+    with loopback({"small": telling(asked, RIGHT)}, Latency(0.2)) as server:
         async with place.gateway(server) as gateway, place.gateway(server) as other:
             first = asyncio.create_task(gateway.complete(TEXT, custom_id="shared"))
-            while not server.server.ledger.received:
-                await asyncio.sleep(0.01)
+            await asyncio.to_thread(asked.wait)
             assert claim(place.ledger, place.live_job().id, [1]) is None
             assert (await other.complete(TEXT)).position == 2
             assert (await first).position == 1
@@ -313,13 +344,45 @@ async def test_what_no_ledger_can_hold_is_refused(
     assert place.live_job().items_total == 0
 
 
+async def test_what_a_killed_process_reserved_comes_back(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A gateway needs no worker beside it for that."""
+    monkeypatch.setattr(live_upkeep, "WATCH_S", 0.05)
+    with loopback({"small": answering(RIGHT)}) as server:
+        async with place.gateway(server, budget={"usd": 1}) as gateway:
+            await gateway.complete(TEXT)
+            job = place.live_job()
+            live_items.add(place.ledger, job.id, NewItem("lost", "cheap", TEXT, "{}", None, None))
+            assert claim(place.ledger, job.id, [2], lease_ms=1000, bound=7)
+            assert place.live_job().reserved_nano_usd == 7
+            async with asyncio.timeout(20):
+                while place.live_job().reserved_nano_usd:  # noqa: ASYNC110 - another thread's write tells nobody
+                    await asyncio.sleep(0.05)
+    assert not place.trail("lost").item.in_flight
+
+
+async def test_calls_are_told_to_a_collector(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a worker's are, once they are in the ledger."""
+    told = Collected()
+    monkeypatch.setattr("producer.live_services.open_telemetry", lambda settings, models: told)
+    with loopback({"small": answering(WRONG), "large": answering(RIGHT)}) as server:
+        async with place.gateway(server) as gateway:
+            await gateway.complete(TEXT)
+    assert [call.model for record in told.records for call in record.attempts] == ["small", "large"]
+    assert told.is_closed
+
+
 async def test_a_wrong_task_is_told_when_it_is_opened(place: Place) -> None:
     """As the command line tells it; nothing is left open."""
     with pytest.raises(UsageError, match="There is no task"):
         await Gateway(place.folder / "nothing", settings=place.settings).complete(TEXT)
     with loopback({"small": answering(RIGHT)}) as server:
-        keyed = {"small": {"provider": "openai", "api_key": "env:NO_SUCH_KEY_HERE", "price": {"input": 1, "output": 1}}}
-        keyed["large"] = keyed["small"]
+        model = {
+            "provider": "openai",
+            "model": "m",
+            "api_key": "env:NO_SUCH_KEY_HERE",
+            "price": {"input": 1, "output": 1},
+        }
+        keyed = {"small": model, "large": model}
         with pytest.raises(UsageError, match="NO_SUCH_KEY_HERE"):
             await place.gateway(server, {"models": keyed}).complete(TEXT)
         gateway = place.gateway(server)
