@@ -38,14 +38,14 @@ _SECRET_BYTES = 32
 _PRICED_TOKENS = 1_000
 """Prices that grow with the context are taken at a call of this length."""
 _HEADING = """\
-# Written by `cheapfirst record`: answers that were recorded, given again by a server on loopback. Nothing is called live,
-# and nothing is paid; prices are those the calls had.
+# Written by `cheapfirst record`: recorded answers, given again by a server on loopback. Nothing is called live, and
+# nothing is paid; prices are those the calls had.
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """What was written. `unanswered` items have no call that brought an answer, and are left out.
+    """What was written. `left_out` are the items that have no answer to give again.
 
     `redacted` counts values by rule, `dropped` the answers that could not be redacted for sure. Of the first answers
     that are left, `verdicts_changed` are judged otherwise than before they were redacted; both are 0 without rules.
@@ -54,7 +54,7 @@ class Recorded:
     job: str
     folder: Path
     documents: int
-    unanswered: int
+    left_out: int
     models: tuple[str, ...]
     redacted: dict[str, int]
     dropped: int
@@ -84,9 +84,9 @@ def record(
         with (folder / RECORDINGS).open("xb") as file:
             for item in _chosen(database, job, sample):
                 row = recording_row(item)
-                redacted = redactor.redact(row) if rules else row
+                redacted = redactor.redact(row) if rules and row["models"] else row
                 if not redacted["models"]:
-                    count["unanswered"] += 1
+                    count["left_out"] += 1
                     continue
                 models |= redacted["models"].keys()
                 count["documents"] += 1
@@ -104,7 +104,7 @@ def record(
         job=job.name,
         folder=folder,
         documents=count["documents"],
-        unanswered=count["unanswered"],
+        left_out=count["left_out"],
         models=tuple(sorted(models)),
         redacted=dict(redactor.found),
         dropped=redactor.dropped,

@@ -27,13 +27,15 @@ if TYPE_CHECKING:
     from evaluation.replay.redaction_rules import RedactionRule
     from routing.json_value import JsonValue
 
-# What may stand between two words of a value where it is written another way, as an escape within JSON too.
+# What may stand between two parts of a value where it is written another way, as an escape within JSON too.
 _GAP = r"(?:[\W_]|\\[nrt/\"]|\\u[0-9a-fA-F]{4}){0,6}"
 _WORD = re.compile(r"[^\W_]+")
 _ESCAPES = re.compile(r"(\\u[0-9a-fA-F]{4}|\\.)")
 _ESCAPE = re.compile(r"\\u([0-9a-fA-F]{4})|\\.")
-LEAST_LEAK = 4
-"""Letters and digits a value needs for finding it within a longer one to mean something."""
+LEAST_WITHIN = 4
+"""Letters and digits a value needs to be replaced within a longer word as well."""
+LEAST_SPACED = 6
+"""Letters and digits a value needs for finding it across other spaces than its own to mean something."""
 
 
 class Redactor:
@@ -50,11 +52,15 @@ class Redactor:
         originals = self._originals(row)
         if not originals:
             return row
-        pattern = _any_of(originals)
-        plain = {_plain(original) for original in originals}
+        words = _any_of(_in_words(value) for value in originals)
+        plain = {value for original in originals if len(value := _plain(original)) >= LEAST_SPACED}
 
         def replaced(text: str) -> str:
-            return pattern.sub(lambda match: self._replacement(match.group()), text)
+            text = words.sub(lambda match: self._replacement(match.group()), text)
+            if left := _left_in(text, plain):
+                spaced = _any_of(_GAP.join(map(re.escape, value)) for value in left)
+                text = spaced.sub(lambda match: self._replacement(match.group()), text)
+            return text
 
         def answer(recorded: dict[str, Any]) -> dict[str, Any] | None:
             return _answer(recorded, replaced, plain)
@@ -122,40 +128,51 @@ def _answer(recorded: dict[str, Any], replaced: Callable[[str], str], originals:
     """
     kept = {key: value for key, value in recorded.items() if key not in {"repairs", "parts", "judged", "refused"}}
     text = replaced(recorded["text"])
-    if _leaks(text, originals):
+    if _left_in(text, originals):
         output = parse_answer(recorded["text"], FinishReason.STOP).output
         text = "" if output is None else orjson.dumps(_mapped(output, replaced)).decode()
-        if output is None or _leaks(text, originals):
+        if output is None or _left_in(text, originals):
             return None
     return kept | {"text": text}
 
 
-def _leaks(text: str, originals: set[str]) -> bool:
-    left = _plain(_unescaped(text))
-    return any(original in left for original in originals if len(original) >= LEAST_LEAK)
+def _left_in(text: str, originals: set[str]) -> set[str]:
+    """Return which of these values can still be read in a text, whatever spaces and escapes are within it."""
+    plain = _plain(_unescaped(text))
+    return {original for original in originals if original in plain}
 
 
 def _unescaped(text: str) -> str:
-    return _ESCAPE.sub(lambda match: chr(int(match[1], 16)) if match[1] else " ", text) if "\\" in text else text
+    if "\\" not in text:
+        return text
+    plain = _ESCAPE.sub(lambda match: chr(int(match[1], 16)) if match[1] else " ", text)
+    return plain.encode("utf-16", "surrogatepass").decode("utf-16", "replace")  # halves of a pair become one character
 
 
 def _plain(text: str) -> str:
     return "".join(_WORD.findall(text)).lower()
 
 
-def _any_of(originals: Iterable[str]) -> re.Pattern[str]:
-    """Return a pattern for these values in any case and spacing, longest first, never within a longer word."""
-    written = sorted({_GAP.join(map(re.escape, _WORD.findall(value))) for value in originals}, key=len, reverse=True)
-    return re.compile(rf"(?<![^\W_])(?:{'|'.join(written)})(?![^\W_])", re.IGNORECASE)
+def _in_words(value: str) -> str:
+    """Return a pattern for a value in any spacing of its words; a short one is never found within a longer word."""
+    written = _GAP.join(map(re.escape, _WORD.findall(value)))
+    return written if len(_plain(value)) >= LEAST_WITHIN else rf"(?<![^\W_]){written}(?![^\W_])"
+
+
+def _any_of(patterns: Iterable[str]) -> re.Pattern[str]:
+    """Return a pattern for any of these, longest first, in any case."""
+    return re.compile("|".join(sorted(patterns, key=len, reverse=True)), re.IGNORECASE)
 
 
 def _like(character: str, so_far: hmac.HMAC) -> str:
+    """Return another letter or digit; a zero stays, so that a number never begins with one it did not have."""
     so_far.update(character.lower().encode("utf-8", "replace"))
     number = int.from_bytes(so_far.digest()[:4], "big")
     if character.isdigit():
-        # A number never begins with a zero it did not have, so that JSON stays JSON.
-        return character if character == "0" else string.digits[1 + number % 9]
-    letter = string.ascii_lowercase[number % 26]
+        others = string.digits[1:].replace(character, "")
+        return character if character == "0" else others[number % len(others)]
+    others = string.ascii_lowercase.replace(character.lower(), "")
+    letter = others[number % len(others)]
     return letter.upper() if character.isupper() else letter
 
 

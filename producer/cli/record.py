@@ -62,8 +62,8 @@ def record(
 def _text(recorded: Recorded) -> str:
     models = ", ".join(recorded.models)
     lines = [f"{recorded.job}: {recorded.documents} documents with the answers of {models}, in {recorded.folder}"]
-    if recorded.unanswered:
-        lines.append(f"{recorded.unanswered} left out: no model has answered about them")
+    if recorded.left_out:
+        lines.append(f"{recorded.left_out} documents are left out: there is no answer about them")
     if recorded.redacted:
         told = ", ".join(f"{rule} {count}" for rule, count in recorded.redacted.items())
         lines.append(f"redacted: {told} values; what no rule names is still there, so look before you share it")

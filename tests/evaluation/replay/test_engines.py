@@ -23,7 +23,7 @@ from routing.row_reader import RowReader
 from routing.verdict import CheckName, Failure
 from tests.support.services import missing
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 DATA = Path(os.environ.get("CHEAPFIRST_DATA", ROOT.parent / "shared" / "data"))
 LONG = "A long document of more than forty-eight characters, so that a window of it can be found. "
 ROWS = [
