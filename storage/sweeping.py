@@ -32,6 +32,7 @@ class _Expired(Protocol):
 
     job_id: int
     position: int
+    tier: str
     layer: str
     claims: int
     reserved_nano_usd: int
@@ -39,9 +40,9 @@ class _Expired(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Released:
-    """How many items came back because their lease ran out, and how many of them ended in quarantine."""
+    """The (job, position) pairs that came back to each tier as their lease ran out; how many others are quarantined."""
 
-    requeued: int
+    requeued: dict[str, list[tuple[int, int]]]
     quarantined: int
 
 
@@ -56,7 +57,7 @@ class EscalationCount:
 
 
 def release_expired(database: Database) -> Released:
-    """Take items back from workers that let their leases run out.
+    """Take items back from workers that let their leases run out, up to 1000 at once.
 
     An item claimed `MAX_CLAIMS` times without a record fails: handling it kills or hangs the worker. One that was only
     to be measured keeps the output it was accepted with.
@@ -77,7 +78,7 @@ def release_expired(database: Database) -> Released:
             .with_for_update(skip_locked=True)
         ).all()
         if not expired:
-            return Released(0, 0)
+            return Released({}, 0)
         healthy = [row for row in expired if row.claims < MAX_CLAIMS]
         over = [row for row in expired if row.claims >= MAX_CLAIMS]
         poisoned = [row for row in over if row.layer != Layer.HOLDOUT]
@@ -94,7 +95,10 @@ def release_expired(database: Database) -> Released:
             )
         for job_id, rows in groupby(expired, key=lambda row: row.job_id):
             _settle_job(connection, job_id, list(rows))
-    return Released(len(healthy), len(poisoned))
+    requeued: dict[str, list[tuple[int, int]]] = {}
+    for row in healthy:
+        requeued.setdefault(row.tier, []).append((row.job_id, row.position))
+    return Released(requeued, len(poisoned))
 
 
 def _give_back(connection: Connection, keys: list[tuple[int, int]]) -> None:

@@ -62,17 +62,28 @@ class Sweeper:
 def sweep(database: Database, broker: Broker, publisher: Publisher) -> int:
     """Release expired leases, publish what waits without a message, and return the number of messages.
 
-    A tier is left alone while its queue holds messages, so that a long backlog is never published twice; behind a
-    drained queue, what is published once more is at most what workers fetched and have not claimed yet.
+    What comes back from a dead worker has no message and is known by name, so that it goes to the front of its queue at
+    once. Otherwise a tier is left alone while its queue holds messages, so that a long backlog is never published
+    twice; behind a drained queue, what is published once more is at most what workers fetched and have not claimed yet.
     """
-    released = sweeping.release_expired(database)
-    if released.requeued or released.quarantined:
-        log.info("Leases ran out: %d items requeued, %d quarantined", released.requeued, released.quarantined)
-    published = 0
+    broker.ping()  # or nothing is taken back: what has no message yet is best left where it is found
+    published = _release(database, broker, publisher)
     for tier in sorted(sweeping.waiting_tiers(database)):
         if broker.queue_length(tier) == 0:
             keys = sweeping.claimable(database, tier, IDLE_MS, PUBLISH_AT_ONCE)
             if keys:
                 log.info("Publishing %d items of %s that wait without a message", len(keys), tier)
                 published += publisher.publish(tier, keys)
+    return published
+
+
+def _release(database: Database, broker: Broker, publisher: Publisher) -> int:
+    published = 0
+    while (released := sweeping.release_expired(database)).requeued or released.quarantined:
+        for tier, keys in released.requeued.items():
+            messages = publisher.publish(tier, keys)
+            broker.bring_forward(tier, messages)
+            published += messages
+        requeued = sum(map(len, released.requeued.values()))
+        log.info("Leases ran out: %d items requeued, %d quarantined", requeued, released.quarantined)
     return published
