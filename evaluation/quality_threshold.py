@@ -7,6 +7,7 @@ import math
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from evaluation.statistics.shares import highest_share
 from routing.answer import parse_answer
 from routing.classifier.features import features_of
 from routing.comparison import DEFAULT_COMPARATOR, compare
@@ -59,7 +60,7 @@ def quality_threshold(
     threshold = None
     for count in _counts(needed, len(told)):
         differing = sum(differs for _, differs in told[:count])
-        if _upper_bound(differing, count, alpha) > target.margin:
+        if highest_share(differing, count, target.confidence) > target.margin:
             break
         threshold = told[count - 1][0] if count < len(told) else 0.0
     return Quality(threshold, len(told), sum(differs for _, differs in told), needed, target.margin, target.confidence)
@@ -80,10 +81,3 @@ def _differs(pair: MeasuredPair, comparators: Mapping[str, str]) -> bool:
         compare(comparators.get(name, DEFAULT_COMPARATOR), value, measured.get(name))
         for name, value in accepted.items()
     )
-
-
-def _upper_bound(successes: int, trials: int, alpha: float) -> float:
-    """Return the share below which the truth lies with probability 1 - alpha (Clopper and Pearson, 1934)."""
-    from scipy.stats import beta
-
-    return 1.0 if successes >= trials else float(beta.ppf(1 - alpha, successes + 1, trials - successes))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from typing import TYPE_CHECKING
 
 from routing.completion import Message
@@ -21,6 +22,9 @@ _REDUCIBLE = frozenset(
     | {"$schema", "$id", "$comment", "examples", "default"}
 )
 """What a schema may say at its root for a part of it to mean the same; conditions over several fields do not."""
+
+_ONLY = "Give these fields only: "
+_ASKED = re.compile(rf"{_ONLY}(`.+`)\.\Z")
 
 
 def failed_fields(verdict: Verdict, json_schema: JsonObject) -> tuple[str, ...]:
@@ -69,12 +73,18 @@ def ask_for(prompt: Prompt, json_schema: JsonObject, fields: Sequence[str]) -> P
     named = ", ".join(f"`{name}`" for name in fields)
     # Each set of fields has a schema of its own in front of the instructions: not worth a place in a provider's cache.
     *before, last = (dataclasses.replace(message, stable=False) for message in prompt.messages)
-    request = f"{last.content}\n\nGive these fields only: {named}."
+    request = f"{last.content}\n\n{_ONLY}{named}."
     return dataclasses.replace(
         prompt,
         messages=(*before, Message(last.role, request)),
         schema=json_schema,
     )
+
+
+def fields_asked(request: str) -> tuple[str, ...]:
+    """Return the fields that a request made by `ask_for` is limited to, none where it asks for everything."""
+    match = _ASKED.search(request)
+    return () if match is None else tuple(match[1].strip("`").split("`, `"))
 
 
 def merged(known: JsonObject, answer: JsonObject, fields: Sequence[str]) -> JsonObject:

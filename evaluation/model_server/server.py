@@ -11,7 +11,7 @@ from aiohttp import web
 
 from evaluation.model_server import wire
 from evaluation.model_server.call_ledger import CallLedger
-from evaluation.model_server.engine import NotRecordedError
+from evaluation.model_server.engine import EngineAnswer, NotRecordedError, RefusedError
 from evaluation.model_server.faults import Fault, FaultPlan
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ class ModelServer:
         self,
         request: web.Request,
         read: Callable[[bytes], tuple[EngineRequest, dict[str, Any]]],
-        write: Callable[[EngineRequest, dict[str, Any], str], bytes],
+        write: Callable[[EngineRequest, dict[str, Any], EngineAnswer], bytes],
     ) -> web.StreamResponse:
         ledger = self.ledger
         ledger.in_flight += 1
@@ -87,23 +87,27 @@ class ModelServer:
                 ledger.faulty[fault] += 1
                 return await _faulty(fault)
             wanted, asked = read(body)
-            text = self._engine(wanted)(wanted)
+            engine = self._engines.get(wanted.model)
+            if engine is None:
+                return self._no_model(wanted.model)
+            given = engine(wanted)
+            answer = EngineAnswer(given) if isinstance(given, str) else given
             await asyncio.sleep(self._latency.draw_s())
-            ledger.count_answer(wanted, wire.tokens_asked(wanted), wire.tokens(text))
-            return web.Response(body=write(wanted, asked, text), content_type=_JSON)
+            ledger.count_answer(wanted, wire.tokens_asked(wanted, answer), wire.tokens_given(answer))
+            return web.Response(body=write(wanted, asked, answer), content_type=_JSON)
         except wire.BadRequestError as error:
             return _error(400, str(error), "invalid_request_error")
         except NotRecordedError as error:
-            return _error(404, str(error), "not_recorded")
+            # Of this document only: a status that speaks of the model's name would stop the whole job.
+            return _error(422, str(error), "not_recorded")
+        except RefusedError as error:
+            return _error(error.status, "the model refused this call when it was recorded", "recorded_refusal")
         finally:
             ledger.in_flight -= 1
 
-    def _engine(self, request: EngineRequest) -> Engine:
-        try:
-            return self._engines[request.model]
-        except KeyError:
-            known = ", ".join(sorted(self._engines))
-            raise NotRecordedError(f"no model `{request.model[:100]}` here; there are: {known}") from None
+    def _no_model(self, name: str) -> web.Response:
+        known = ", ".join(sorted(self._engines))
+        return _error(404, f"no model `{name[:100]}` here; there are: {known}", "model_not_found")
 
     async def _models(self, _request: web.Request) -> web.Response:
         listed = [{"id": name, "object": "model", "owned_by": "loopback"} for name in self._engines]

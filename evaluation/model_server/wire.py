@@ -2,23 +2,44 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import orjson
 
-from evaluation.model_server.engine import EngineRequest
-from routing.completion import Message
+from evaluation.model_server.engine import EngineAnswer, EngineRequest
+from routing.completion import FinishReason, Message
 
 CHARACTERS_PER_TOKEN = 4
+LEAST_PROBABILITY = 1e-9
+_CHAT_FINISH = {
+    FinishReason.STOP: "stop",
+    FinishReason.LENGTH: "length",
+    FinishReason.REFUSAL: "content_filter",
+    FinishReason.OTHER: "other",
+}
+_MESSAGES_STOP = {
+    FinishReason.STOP: "end_turn",
+    FinishReason.LENGTH: "max_tokens",
+    FinishReason.REFUSAL: "refusal",
+    FinishReason.OTHER: "other",
+}
 
 
 class BadRequestError(Exception):
     """A request this server cannot read."""
 
 
-def tokens_asked(request: EngineRequest) -> int:
-    """Return about how many tokens a conversation has."""
+def tokens_asked(request: EngineRequest, answer: EngineAnswer) -> int:
+    """Return how many tokens a conversation has: what is known of this call, else an estimate."""
+    if answer.input_tokens is not None:
+        return answer.input_tokens
     return sum(tokens(message.content) for message in request.messages)
+
+
+def tokens_given(answer: EngineAnswer) -> int:
+    """Return how many tokens an answer has: what is known, else an estimate."""
+    return tokens(answer.text) if answer.output_tokens is None else answer.output_tokens
 
 
 def tokens(text: str) -> int:
@@ -40,23 +61,27 @@ def read_chat(body: bytes) -> tuple[EngineRequest, dict[str, Any]]:
         raise BadRequestError(f"not a chat completion request ({type(error).__name__})") from None
 
 
-def write_chat(request: EngineRequest, asked: dict[str, Any], answer: str) -> bytes:
+def write_chat(request: EngineRequest, asked: dict[str, Any], answer: EngineAnswer) -> bytes:
     """Return the answer as a chat completion."""
-    message: dict[str, Any] = {"role": "assistant", "content": answer}
-    finish = "stop"
+    message: dict[str, Any] = {"role": "assistant", "content": answer.text}
+    finish = _CHAT_FINISH[answer.finish_reason]
     if _forced_tool(asked):
         name = asked["tools"][0]["function"]["name"]
-        call = {"id": "call_0", "type": "function", "function": {"name": name, "arguments": answer}}
-        message, finish = {"role": "assistant", "content": None, "tool_calls": [call]}, "tool_calls"
-    prompt_tokens = tokens_asked(request)
-    completion_tokens = tokens(answer)
+        call = {"id": "call_0", "type": "function", "function": {"name": name, "arguments": answer.text}}
+        message = {"role": "assistant", "content": None, "tool_calls": [call]}
+        finish = "tool_calls" if finish == "stop" else finish
+    choice: dict[str, Any] = {"index": 0, "message": message, "finish_reason": finish}
+    if asked.get("logprobs") is True and answer.confidence is not None:
+        logprob = math.log(max(answer.confidence, LEAST_PROBABILITY))
+        choice["logprobs"] = {"content": [{"token": answer.text, "logprob": logprob}]}
+    prompt_tokens, completion_tokens = tokens_asked(request, answer), tokens_given(answer)
     return orjson.dumps(
         {
             "id": "chatcmpl-loopback",
             "object": "chat.completion",
             "created": 0,
             "model": request.model,
-            "choices": [{"index": 0, "message": message, "finish_reason": finish}],
+            "choices": [choice],
             "usage": {
                 "prompt_tokens": prompt_tokens,
                 "completion_tokens": completion_tokens,
@@ -80,18 +105,18 @@ def read_messages(body: bytes) -> tuple[EngineRequest, dict[str, Any]]:
         raise BadRequestError(f"not a messages request ({type(error).__name__})") from None
 
 
-def write_messages(request: EngineRequest, asked: dict[str, Any], answer: str) -> bytes:
+def write_messages(request: EngineRequest, asked: dict[str, Any], answer: EngineAnswer) -> bytes:
     """Return the answer as an Anthropic message."""
-    content: list[dict[str, Any]] = [{"type": "text", "text": answer}]
-    stop = "end_turn"
+    content: list[dict[str, Any]] = [{"type": "text", "text": answer.text}]
+    stop = _MESSAGES_STOP[answer.finish_reason]
     if (asked.get("tool_choice") or {}).get("type") == "tool":
         try:
-            given = orjson.loads(answer)
+            given = orjson.loads(answer.text)
         except orjson.JSONDecodeError:
             given = None
         if isinstance(given, dict):
             content = [{"type": "tool_use", "id": "toolu_0", "name": asked["tools"][0]["name"], "input": given}]
-            stop = "tool_use"
+            stop = "tool_use" if stop == "end_turn" else stop
     return orjson.dumps(
         {
             "id": "msg_loopback",
@@ -101,8 +126,8 @@ def write_messages(request: EngineRequest, asked: dict[str, Any], answer: str) -
             "content": content,
             "stop_reason": stop,
             "usage": {
-                "input_tokens": tokens_asked(request),
-                "output_tokens": tokens(answer),
+                "input_tokens": tokens_asked(request, answer),
+                "output_tokens": tokens_given(answer),
             },
         }
     )

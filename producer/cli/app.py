@@ -17,6 +17,7 @@ from producer.cli import (
     items,
     jobs,
     log,
+    record,
     report,
     results,
     rollout,
@@ -74,6 +75,7 @@ app.command()(results.results)
 app.command()(items.items)
 app.command()(items.show)
 app.command()(log.log)
+app.command()(record.record)
 app.command()(steering.cancel)
 app.command()(steering.retry)
 app.command()(steering.scale)

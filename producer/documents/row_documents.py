@@ -9,6 +9,7 @@ from producer.documents.acceptance import check_storable, checked_id
 from producer.documents.batch_line import is_batch_line, read_batch_line
 from producer.documents.extract import Extract
 from producer.documents.opening import open_regular, refused_by_system
+from producer.documents.recorded_line import is_recorded_line, read_recorded_line
 from producer.documents.refusal import Refusal, RefusalCode, RefusedInputError
 from producer.documents.row import BadRow, Row
 from routing.errors import UsageError
@@ -52,6 +53,10 @@ class RowDocuments:
                 custom_id = checked_id(self._name)
                 return self._acceptance.accept(custom_id, Extract(row.whole_text))
             value = _as_object(row.value)
+            if is_recorded_line(value):
+                recorded_id, extract, labels = read_recorded_line(value)
+                custom_id = checked_id(recorded_id)
+                return self._acceptance.accept(custom_id, extract, labels, plain=row.plain)
             custom_id = checked_id(self._custom_id(row, value))
             expected = _asked(self._rows.expected, value)
             return self._acceptance.accept(custom_id, self._extract(row, value), expected, plain=row.plain)
@@ -68,7 +73,7 @@ class RowDocuments:
             has_text = self._rows.text(value) is not None
         except (UsageError, ValueError):
             has_text = True  # a row that fails the task's template, which is told
-        return has_text or "document" in value or is_batch_line(value)
+        return has_text or "document" in value or is_batch_line(value) or is_recorded_line(value)
 
     def _custom_id(self, row: Row, value: JsonObject) -> str:
         custom_id = _asked(self._rows.custom_id, value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 from collections import Counter
@@ -9,17 +10,20 @@ from pathlib import Path
 
 import pytest
 
-from evaluation.model_server.engine import EngineRequest, NotRecordedError
+from evaluation.model_server.engine import EngineAnswer, EngineRequest, NotRecordedError, RefusedError
 from evaluation.replay.engines import replay_engines
 from producer.task_folder import load_task
 from routing.comparison import compare
-from routing.completion import Message
+from routing.completion import FinishReason, Message, Prompt
 from routing.errors import InvalidFileError, UsageError
+from routing.failed_fields import ask_for
 from routing.prompts import PromptSet
+from routing.repair import repair_prompt
 from routing.row_reader import RowReader
+from routing.verdict import CheckName, Failure
 from tests.support.services import missing
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 DATA = Path(os.environ.get("CHEAPFIRST_DATA", ROOT.parent / "shared" / "data"))
 LONG = "A long document of more than forty-eight characters, so that a window of it can be found. "
 ROWS = [
@@ -35,9 +39,18 @@ def _file(folder: Path, rows: list[object]) -> Path:
     return path
 
 
+def _prompt(document: str) -> Prompt:
+    return Prompt((Message("system", "Extract."), Message("user", f"<document>\n{document}\n</document>")), {})
+
+
+def _answer(path: Path, model: str, prompt: Prompt) -> EngineAnswer:
+    answer = replay_engines(path)[model](EngineRequest(model, prompt.messages, prompt.schema))
+    assert isinstance(answer, EngineAnswer)
+    return answer
+
+
 def _ask(path: Path, model: str, document: str) -> str:
-    messages = (Message("system", "Extract."), Message("user", f"<document>\n{document}\n</document>"))
-    return replay_engines(path)[model](EngineRequest(model, messages, None))
+    return _answer(path, model, _prompt(document)).text
 
 
 def test_a_document_is_found_in_its_prompt(tmp_path: Path) -> None:
@@ -62,6 +75,52 @@ def test_a_model_that_was_not_recorded_on_a_document_is_told(tmp_path: Path) -> 
     """The document's id says where to look."""
     with pytest.raises(NotRecordedError, match="`n` was not recorded on document b"):
         _ask(_file(tmp_path, [*ROWS]), "n", f"Hello {LONG}two")
+
+
+def test_what_a_provider_told_of_an_answer_is_told_again(tmp_path: Path) -> None:
+    """Its tokens, why it ended and how sure it was; and a call that was refused is refused again."""
+    told = {"text": "{", "finish_reason": "length", "input_tokens": 7, "output_tokens": 1, "confidence": 0.5}
+    path = _file(tmp_path, [{"custom_id": "a", "text": LONG, "models": {"m": told, "n": {"refused": 400}}}])
+    assert _answer(path, "m", _prompt(LONG)) == EngineAnswer("{", FinishReason.LENGTH, 7, 1, 0.5)
+    with pytest.raises(RefusedError) as caught:
+        _ask(path, "n", LONG)
+    assert caught.value.status == 400
+
+
+def test_a_repair_gets_the_answer_that_followed_and_the_last_one_ever_after(tmp_path: Path) -> None:
+    """The document of a conversation that goes on is the one it began with."""
+    recorded = {"text": "first", "repairs": [{"text": "second"}]}
+    path = _file(tmp_path, [{"custom_id": "a", "text": LONG, "models": {"m": recorded}}])
+    prompt, said = _prompt(LONG), []
+    for _ in range(3):
+        said.append(_answer(path, "m", prompt).text)
+        prompt = repair_prompt(prompt, said[-1], [Failure(CheckName.RULES, "total", "no")])
+    assert said == ["first", "second", "second"]
+
+
+def test_some_fields_are_answered_by_what_was_recorded_for_them_or_by_the_whole(tmp_path: Path) -> None:
+    """Whichever order they were asked in."""
+    recorded = {"text": '{"a": 1, "b": 2, "c": 3}', "parts": {"a,b": {"text": '{"a": 9}'}}}
+    path = _file(tmp_path, [{"custom_id": "a", "text": LONG, "models": {"m": recorded, "n": {"text": "none"}}}])
+
+    def asked(model: str, *fields: str) -> str:
+        return _answer(path, model, ask_for(_prompt(LONG), {}, fields)).text
+
+    assert asked("m", "b", "a") == '{"a": 9}'
+    assert asked("m", "c") == '{"c":3}'
+    assert asked("n", "c") == "none"
+
+
+def test_a_judge_gets_what_it_said_as_a_judge(tmp_path: Path) -> None:
+    """A model may be both the judge and the first tier's, and may have been recorded in one of these parts only."""
+    recorded = {"text": "whole", "judged": {"text": "judged"}}
+    parts = {"m": recorded, "n": {"judged": {"text": "only"}}, "o": {"parts": {"a": {"text": "part"}}}}
+    path = _file(tmp_path, [{"custom_id": "a", "text": LONG, "models": parts}])
+    judging = dataclasses.replace(_prompt(LONG), schema={"properties": {"probability": {}}})
+    assert [_answer(path, "m", prompt).text for prompt in (judging, _prompt(LONG))] == ["judged", "whole"]
+    assert _answer(path, "n", judging).text == "only"
+    with pytest.raises(NotRecordedError, match="`o` was not recorded on document a"):
+        _ask(path, "o", LONG)
 
 
 def test_rows_of_another_form_are_told_with_their_lines(tmp_path: Path) -> None:
@@ -97,7 +156,9 @@ def test_all_committees_are_answered_as_their_source_judged_them(name: str) -> N
         assert label is not None
         prompt = prompts.prompt("cheap", text, {})
         for model in (cheap, "gpt-4o_prompt2"):
-            answer = json.loads(engines[model](EngineRequest(model, prompt.messages, None)))
+            given = engines[model](EngineRequest(model, prompt.messages, None))
+            assert isinstance(given, EngineAnswer)
+            answer = json.loads(given.text)
             assert answer == row["models"][model]["output"]
             asked += 1
             right = compare("text", answer.get("committee"), label["committee"])
