@@ -62,7 +62,9 @@ def live_evidence(
 
     `accepted_share` is the share of ended items that a tier below the last accepted.
     """
-    readable = [(pair, last) for pair in pairs if (last := parse_answer(pair.answer, FinishReason.STOP).output)]
+    readable = [
+        (pair, last) for pair in pairs if (last := parse_answer(pair.answer, FinishReason.STOP).output) is not None
+    ]
     if not readable:
         return None
     differences = [tuple(_differences(pair, last, comparison)) for pair, last in readable]
@@ -86,9 +88,10 @@ def live_evidence(
 
 
 def _differences(pair: HeldPair, last: Mapping[str, JsonValue], comparison: Comparison) -> Iterable[Difference]:
-    for name, value in json.loads(pair.output).items():
-        if not comparison.alike(name, value, last.get(name)):
-            yield Difference(pair.custom_id, name, value, last.get(name))
+    accepted: dict[str, JsonValue] = json.loads(pair.output)
+    for name in {**accepted, **last}:
+        if not comparison.alike(name, accepted.get(name), last.get(name)):
+            yield Difference(pair.custom_id, name, accepted.get(name), last.get(name))
 
 
 def _safety(lost: Interval, margin: float) -> Safety:

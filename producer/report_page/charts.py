@@ -33,7 +33,7 @@ def charts(report: Mapping[str, Any]) -> dict[str, str]:
 def _cost(report: Mapping[str, Any]) -> str:
     """Draw each tier's cost, side by side on one bar, above the baseline's."""
     saving = report["saving"] or report
-    with drawing("cost", "What each tier cost, above what the last tier alone costs.", 1.7) as chart:
+    with drawing("cost", "What each tier cost, above what the last tier alone costs.", 1.5) as chart:
         left = 0.0
         for (name, tier), colour in zip(report["tiers"].items(), SERIES * len(report["tiers"]), strict=False):
             cost = float(tier["cost_usd"])
@@ -45,7 +45,7 @@ def _cost(report: Mapping[str, Any]) -> str:
         chart.axes.invert_yaxis()
         chart.axes.set_xlabel("dollars")
         chart.axes.grid(visible=False, axis="y")
-        chart.axes.legend(ncols=len(report["tiers"]), loc="lower right")
+        chart.legend()
     return chart.svg
 
 
@@ -59,11 +59,11 @@ def _reasons(failures: Sequence[Mapping[str, Any]]) -> str:
         labels = []
         for count in counts:
             added += count
-            labels.append(f" {count} ({added / total:.0%})")
-        chart.axes.bar_label(bars, labels)
+            labels.append(f"{count} ({added / total:.0%})")
+        chart.axes.bar_label(bars, labels, padding=3)
         chart.axes.invert_yaxis()
-        chart.axes.margins(x=0.18)
-        chart.axes.set_xlabel("failed checks (in brackets: with those above it, of those shown)")
+        chart.axes.margins(x=0.25)
+        chart.axes.set_xlabel("failed checks (with all above, of those shown)")
         chart.axes.grid(visible=False, axis="y")
     return chart.svg
 
@@ -81,6 +81,7 @@ def _frontier(points: Sequence[Mapping[str, Any]]) -> str:
             chart.axes.plot([cost], [point["quality"]], "o", color=colour)
             chart.axes.annotate(point["way"], (cost, point["quality"]), (6, -11), textcoords="offset points")
         chart.axes.set_xlabel("dollars for an item")
+        chart.axes.locator_params(axis="x", nbins=5)
         chart.axes.set_ylabel("agrees with the last tier")
         chart.axes.margins(x=0.2, y=0.15)
     return chart.svg
@@ -99,10 +100,10 @@ def _latency(histogram: Mapping[str, Any]) -> str:
             places = [place + (number - (len(told) - 1) / 2) * width for place in range(len(shown))]
             shares = [100 * counts[place] / (sum(counts) or 1) for place in shown]
             chart.axes.bar(places, shares, width, color=SERIES[number % len(SERIES)], label=name)
-        chart.axes.set_xticks(range(len(shown)), [names[place] for place in shown])
+        chart.axes.set_xticks(range(len(shown)), [names[place] for place in shown], rotation=30, ha="right")
         chart.axes.set_ylabel("percent")
         chart.axes.grid(visible=False, axis="x")
-        chart.axes.legend()
+        chart.legend()
     return chart.svg
 
 
@@ -117,7 +118,7 @@ def _over_time(stretches: Sequence[Mapping[str, Any]]) -> str:
         chart.axes.set_ylim(0, 102)
         chart.axes.set_xlabel("minutes since the first call")
         chart.axes.set_ylabel("percent of first answers")
-        chart.axes.legend()
+        chart.legend()
     return chart.svg
 
 

@@ -14,7 +14,8 @@ from routing.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-WIDTH_IN, HEIGHT_IN = 6.4, 2.9
+WIDTH_IN, HEIGHT_IN = 4.8, 2.6
+"""So that letters are of a readable size on a phone, where a chart is as wide as the screen."""
 _TEXT = "#010101"
 _GRID = "#020202"
 SERIES = ("#030303", "#040404", "#050505")
@@ -40,6 +41,8 @@ _STYLE: dict[Any, Any] = {
     "xtick.color": _TEXT,
     "ytick.color": _TEXT,
     "legend.frameon": False,
+    "legend.loc": "lower left",
+    "legend.borderaxespad": 0.3,
 }
 
 
@@ -49,6 +52,10 @@ class Drawing:
 
     axes: Any
     svg: str = ""
+
+    def legend(self) -> None:
+        """Put the names of what is drawn above it, where they hide nothing."""
+        self.axes.legend(ncols=3, bbox_to_anchor=(0, 1))
 
 
 @contextmanager

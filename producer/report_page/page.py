@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from producer.dollars import exact, shown
+from producer.json_text import json_line
 from producer.report_page.charts import charts
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ def report_page(report: Mapping[str, Any]) -> str:
         at=partial(_at, report),
         raw=_raw,
         shown=figure_text,
+        json=_json,
     )
 
 
@@ -77,6 +79,10 @@ def _at(report: Mapping[str, Any], key: str) -> object:
 
 def _raw(value: object) -> str:
     return exact(value) if isinstance(value, Decimal) else str(value)
+
+
+def _json(value: object) -> str:
+    return json_line(value).decode().rstrip("\n")
 
 
 def _remarks(report: Mapping[str, Any]) -> list[str]:
