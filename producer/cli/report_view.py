@@ -94,23 +94,14 @@ def _measured(report: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     if not (saving and quality):
         return
     items = f"{quality['measured_items']} items that ran on both"
-    if saving["saved_fraction"] is not None and None not in saving["saved_interval"]:
+    if None not in saving["saved_interval"]:
         low, high = saving["saved_interval"]
-        yield (
-            "measured",
-            (
-                f"{saving['saved_fraction']:.1%} saved ({low:.1%} to {high:.1%}) of {shown(saving['baseline_usd'])}, from "
-                f"{items}; measuring cost {shown(saving['measuring_usd'])} on top"
-            ),
-        )
+        of = f"({low:.1%} to {high:.1%}) of {shown(saving['baseline_usd'])}"
+        on_top = f"measuring cost {shown(saving['measuring_usd'])} on top"
+        yield "measured", f"{saving['saved_fraction']:.1%} saved {of}, from {items}; {on_top}"
     low, high = quality["lost_share"]
-    yield (
-        "quality",
-        (
-            f"{quality['safety'].replace('_', ' ')}: {quality['differing']} of {items} differ; {low:.1%} to {high:.1%} of "
-            f"all items lost to that, {quality['margin']:.1%} allowed"
-        ),
-    )
+    lost = f"{low:.1%} to {high:.1%} of all items lost to that, {quality['margin']:.1%} allowed"
+    yield "quality", f"{quality['safety'].replace('_', ' ')}: {quality['differing']} of {items} differ; {lost}"
 
 
 def _prices(report: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
