@@ -12,6 +12,7 @@ from producer.cli import (
     db,
     demo,
     ending,
+    evaluate,
     flower,
     init,
     items,
@@ -87,6 +88,7 @@ app.command()(rollout.rollback)
 app.command()(train.train)
 app.command()(worker.worker)
 app.command()(flower.flower)
+app.add_typer(evaluate.app, name="eval")
 app.add_typer(db.app, name="db")
 
 
