@@ -85,8 +85,8 @@ def derive(items: Sequence[CalibrationItem], goal: Goal) -> Derivation:
     for signal, others in ways:
         held = [item for item in candidates if item.stands(others)]
         scored = [(item.signals[signal], item.worse) for item in held]
-        for one in try_thresholds(scored, goal.margin, alpha):
-            tried.append(_setting(items, {**others, signal: one.threshold}, one, alpha))
+        found = try_thresholds(scored, goal.margin, alpha)
+        tried += [_setting(items, {**others, signal: one.threshold}, one, alpha) for one in found]
     safe = [setting for setting in tried if setting.is_safe]
     return Derivation(
         documents=len(items),

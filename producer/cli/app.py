@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from producer.cli import (
+    calibrate,
     check,
     db,
     demo,
@@ -89,6 +90,7 @@ app.command()(train.train)
 app.command()(worker.worker)
 app.command()(flower.flower)
 app.add_typer(evaluate.app, name="eval")
+app.command()(calibrate.calibrate)
 app.add_typer(db.app, name="db")
 
 
