@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 from evaluation.statistics.shares import highest_share
 from routing.answer import parse_answer
 from routing.classifier.features import features_of
-from routing.comparison import DEFAULT_COMPARATOR, compare
 from routing.completion import FinishReason
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from routing.classifier.linear_model import LinearModel
+    from routing.comparison import Comparison
     from routing.task import TargetSpec
     from storage.outcomes import MeasuredPair
 
@@ -44,7 +44,7 @@ class Quality:
 
 
 def quality_threshold(
-    model: LinearModel, measured: Sequence[MeasuredPair], comparators: Mapping[str, str], target: TargetSpec
+    model: LinearModel, measured: Sequence[MeasuredPair], comparison: Comparison, target: TargetSpec
 ) -> Quality:
     """Return the least threshold above which no more than the target's margin of accepted answers differ.
 
@@ -53,7 +53,7 @@ def quality_threshold(
     by the upper bound of Clopper and Pearson (1934). An answer that differs from the last tier's counts as worse,
     though it may be the better one.
     """
-    told = [(model.probability(features_of(pair.text, pair.pages)), _differs(pair, comparators)) for pair in measured]
+    told = [(model.probability(features_of(pair.text, pair.pages)), _differs(pair, comparison)) for pair in measured]
     told.sort(key=lambda pair: -pair[0])
     alpha = 1 - target.confidence
     needed = math.ceil(math.log(alpha) / math.log1p(-target.margin))
@@ -72,12 +72,9 @@ def _counts(least: int, most: int) -> list[int]:
     return sorted({least + (most - least) * step // STEPS for step in range(STEPS + 1)})
 
 
-def _differs(pair: MeasuredPair, comparators: Mapping[str, str]) -> bool:
+def _differs(pair: MeasuredPair, comparison: Comparison) -> bool:
     accepted = json.loads(pair.output)
     measured = parse_answer(pair.answer, FinishReason.STOP).output
     if measured is None:
         return False  # the last tier gave nothing to be worse than
-    return not all(
-        compare(comparators.get(name, DEFAULT_COMPARATOR), value, measured.get(name))
-        for name, value in accepted.items()
-    )
+    return not all(comparison.alike(name, value, measured.get(name)) for name, value in accepted.items())

@@ -10,6 +10,7 @@ from evaluation.accuracy import AccuracyCount
 from producer.home import make_folder
 from producer.json_text import json_page
 from producer.progress import job_figures
+from routing.comparison import Comparison
 from routing.errors import UsageError
 from routing.money import NanoUsd, to_usd
 from storage import jobs, progress, results
@@ -75,8 +76,8 @@ def job_report(database: Database, reference: str, deployment: DeploymentSpec | 
 
 def _accuracy(database: Database, job_id: int) -> dict[str, object] | None:
     """Return how many labelled fields are right, None without labels. An item that failed has none of them right."""
-    comparators = jobs.frozen_task(database, job_id).compare
-    ended, done = AccuracyCount(comparators), AccuracyCount(comparators)
+    comparison = Comparison.of_task(jobs.frozen_task(database, job_id))
+    ended, done = AccuracyCount(comparison), AccuracyCount(comparison)
     for output, expected in results.labelled(database, job_id):
         label = json.loads(expected)
         ended.add(None if output is None else json.loads(output), label)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from time import monotonic
 from typing import TYPE_CHECKING
@@ -20,7 +20,7 @@ from workers.publishing import publish_job
 from workers.supervisor import Supervisor, WorkerCommand
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from producer.progress import Look
@@ -59,13 +59,53 @@ def run_job(
 ) -> JobRecord:
     """Run a job with workers of its own, one for each tier, until it has ended or stopped; return how it stands then.
 
-    `on_services` is called once the services are up, and may add what ends with them. When this returns or raises,
-    calls that were in flight are finished and recorded, and every process that was started here has ended. Raises
-    ServiceUnreachableError where services or workers do not come up.
+    Raises what `running_workers` raises.
     """
     if job.state is not JobState.RUNNING:
         return job
     tiers = [tier.name for tier in jobs.frozen_task(database, job.id).tiers]
+    with running_workers(database, place, tiers, on_services) as running:
+        return running.finish(job, on_look)
+
+
+class RunningWorkers:
+    """Workers that run on this machine, for one job after another."""
+
+    def __init__(self, database: Database, place: Place, settings: Settings, supervisor: Supervisor) -> None:
+        self._database = database
+        self._place = place
+        self._publisher = WorkerApp(settings, place.deployment).publisher
+        self._supervisor = supervisor
+
+    def finish(self, job: JobRecord, on_look: Callable[[Look], None]) -> JobRecord:
+        """Run a job until it has ended or stopped; return how it stands then.
+
+        Raises ServiceUnreachableError where the workers do not come up.
+        """
+        if job.state is not JobState.RUNNING:
+            return job
+        database, logs = self._database, self._place.settings.home / "logs"
+        tiers = [tier.name for tier in jobs.frozen_task(database, job.id).tiers]
+        publish_job(database, self._publisher, job.id, tiers)
+        for look in watch(database, job.name, LOOK_EVERY_S, threading.Event().wait, monotonic):
+            on_look(look)
+            check_workers(self._supervisor.starts_in_vain, logs)
+        return jobs.find(database, job.name)
+
+
+@contextmanager
+def running_workers(
+    database: Database,
+    place: Place,
+    tiers: Sequence[str],
+    on_services: Callable[[Services, ExitStack], None] = lambda _services, _stack: None,
+) -> Iterator[RunningWorkers]:
+    """Yield workers, one for each tier, with the services they need.
+
+    `on_services` is called once the services are up, and may add what ends with them. When this returns or raises,
+    calls that were in flight are finished and recorded, and every process that was started here has ended. Raises
+    ServiceUnreachableError where services do not come up.
+    """
     with ExitStack() as stack:
         services = stack.enter_context(running_services(place.settings, place.deployment, place.deployment_file))
         on_services(services, stack)
@@ -82,11 +122,7 @@ def run_job(
                 log_directory=place.settings.home / "logs",
             )
         )
-        publish_job(database, WorkerApp(services.settings, place.deployment).publisher, job.id, tiers)
-        for look in watch(database, job.name, LOOK_EVERY_S, threading.Event().wait, monotonic):
-            on_look(look)
-            check_workers(supervisor.starts_in_vain, place.settings.home / "logs")
-    return jobs.find(database, job.name)
+        yield RunningWorkers(database, place, services.settings, supervisor)
 
 
 def check_workers(starts_in_vain: Mapping[str, int], logs: Path) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import orjson
 
 from producer.documents.intake import read_documents
-from producer.documents.labels import read_labels
+from producer.documents.labels import only_labelled, read_labels
 from producer.documents.sources import shown
 from producer.documents.spool import Spool
 from producer.home import make_folder
@@ -45,7 +45,7 @@ class Order:
     """What a user asks for. `labels` is a JSONL file of expected outputs, `budget_usd` overrides the task's own.
 
     Without a `name`, the job is named after its task and its content, so that the same order is the same job. `strict`
-    refuses the whole job where one input is refused.
+    refuses the whole job where one input is refused, `labelled_only` each document without a label.
     """
 
     task: FrozenTask
@@ -54,6 +54,7 @@ class Order:
     strict: bool = False
     labels: Path | None = None
     budget_usd: Decimal | None = None
+    labelled_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +98,8 @@ def submit(database: Database, order: Order, home: Path) -> Submitted:
     waiting = make_folder(home / "intake")
     with tempfile.TemporaryDirectory(dir=waiting) as folder, Spool(Path(folder)) as spool:
         labels = read_labels(order.labels) if order.labels is not None else None
-        spool.fill(read_documents(order.inputs, RowReader(task.input), labels=labels))
+        documents = read_documents(order.inputs, RowReader(task.input), labels=labels)
+        spool.fill(only_labelled(documents) if order.labelled_only else documents)
         name = order.name or default_name(task, spool.fingerprint)
         refused = _keep_refusals(spool, home / "refused" / f"{name}.jsonl")
         _check(order, spool, refused)

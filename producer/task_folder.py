@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import orjson
 from pydantic import ValidationError
 
+from routing.comparators import check_comparator, custom_function
+from routing.custom_comparator import load_function
 from routing.errors import InvalidFileError, Problem, UsageError
 from routing.file_errors import in_order
 from routing.output_schema import compile_output_schema, describe_pydantic
@@ -39,6 +41,7 @@ def load_task(path: Path) -> FrozenTask:
     folder = _Folder(file.parent, source)
     output = folder.schema(parsed)
     prompts = {place: folder.prompt(place, value) for place, value in prompt_places(parsed)}
+    comparator_sources = folder.comparators(parsed)
     problems += folder.problems
     if output is None:
         raise InvalidFileError(in_order(problems))
@@ -48,7 +51,7 @@ def load_task(path: Path) -> FrozenTask:
         raise InvalidFileError(in_order([*problems, *error.problems])) from None
     if problems:
         raise InvalidFileError(in_order(problems))
-    return task
+    return task.model_copy(update={"comparator_sources": comparator_sources})
 
 
 class _Folder:
@@ -64,6 +67,24 @@ class _Folder:
         if "\n" in value or not value.endswith(_PROMPT_ENDINGS):
             return PromptText(value)
         return PromptText(self._read(place, value) or "", str(self._folder / value))
+
+    def comparators(self, parsed: TaskFile) -> dict[str, str]:
+        """Return the Python files that custom comparators name, each tried once."""
+        sources: dict[str, str] = {}
+        for field, comparator in parsed.compare.items():
+            named = None if check_comparator(comparator) else custom_function(comparator)
+            if named is None:
+                continue
+            file, function = named
+            text = sources[file] if file in sources else self._read(("compare", field), file)
+            if text is None:
+                continue
+            sources[file] = text
+            try:
+                load_function(text, function, str(self._folder / file))
+            except InvalidFileError as error:
+                self.problems += error.problems
+        return sources
 
     def schema(self, parsed: TaskFile) -> PydanticSchema | JsonSchema | None:
         """Return the output's schema, None where it has mistakes."""

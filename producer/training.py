@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from evaluation.quality_threshold import quality_threshold
 from evaluation.training import train
 from producer.rollouts import change, current, user_name
+from routing.comparison import Comparison
 from routing.errors import UsageError
 from routing.rollout_changes import classified
 from storage import classifiers, rollouts
@@ -46,7 +47,9 @@ def train_classifier(database: Database, task: FrozenTask) -> Trained:
     if task.target is not None:
         last = task.tiers[-1]
         pairs = measured_pairs(database, task.name, first.name, MOST_OUTCOMES)
-        quality = quality_threshold(model, pairs, task.compare, task.target) if last.name != first.name else None
+        quality = (
+            quality_threshold(model, pairs, Comparison.of_task(task), task.target) if last.name != first.name else None
+        )
     if quality is not None:
         model = model.model_copy(update={"quality_threshold": quality.threshold})
     told = metrics.as_json() | {"quality": None if quality is None else quality.as_json()}

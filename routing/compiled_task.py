@@ -7,10 +7,12 @@ import json
 from typing import TYPE_CHECKING
 
 from routing.answer import parse_answer
+from routing.calibration import Thresholds
 from routing.checks.agreement import AgreementCheck
 from routing.checks.check import Evidence
 from routing.checks.confidence import schema_with_confidence, without_confidence
 from routing.checks.registry import compile_checks
+from routing.comparison import Comparison
 from routing.failed_fields import ask_for, failed_fields, merged, part_of_schema
 from routing.field_names import field_names
 from routing.field_path import known_part, leading_to
@@ -26,6 +28,9 @@ if TYPE_CHECKING:
     from routing.completion import Completion, Prompt
     from routing.json_value import JsonObject
     from routing.task import FrozenTask
+
+
+AS_THE_TASK_SAYS = Thresholds()
 
 
 class CompiledTask:
@@ -48,7 +53,9 @@ class CompiledTask:
         fields = field_names(shown)
         self._checks = compile_checks(task.checks, fields)
         self._nameable = fields | {place for path in task.checks.grounded for place in leading_to(path)}
-        self._agreement = None if agreement is None else AgreementCheck(agreement.fields, task.compare)
+        self._agreement = (
+            None if agreement is None else AgreementCheck(agreement.fields, Comparison.of_task(task), agreement.min)
+        )
 
     def prompt(
         self, tier: str, text: str, metadata: JsonObject, custom_id: str = "", pages: int | None = None
@@ -68,12 +75,12 @@ class CompiledTask:
         part = part_of_schema(self._schema.json_schema, fields)
         return ask_for(prompt, schema_with_confidence(part) if self._reports_itself else part, fields)
 
-    def judge(self, completion: Completion, source_text: str) -> Verdict:
+    def judge(self, completion: Completion, source_text: str, least: Thresholds = AS_THE_TASK_SAYS) -> Verdict:
         """Check one answer, and tell all its failures; one that cannot be read has only that. Never raises."""
         answer = parse_answer(completion.text, completion.finish_reason)
         if answer.output is None:
             return Verdict(None, answer.failures)
-        return self._judge(self._without_confidence(answer.output), answer, completion, source_text)
+        return self._judge(self._without_confidence(answer.output), answer, completion, source_text, least)
 
     def judge_fields(
         self, completion: Completion, source_text: str, known: JsonObject, fields: Sequence[str]
@@ -82,12 +89,14 @@ class CompiledTask:
         answer = parse_answer(completion.text, completion.finish_reason)
         if answer.output is None:
             return Verdict(None, answer.failures)
-        return self._judge(merged(known, answer.output, fields), answer, completion, source_text)
+        return self._judge(merged(known, answer.output, fields), answer, completion, source_text, AS_THE_TASK_SAYS)
 
-    def _judge(self, said: JsonObject, answer: ParsedAnswer, completion: Completion, source_text: str) -> Verdict:
+    def _judge(
+        self, said: JsonObject, answer: ParsedAnswer, completion: Completion, source_text: str, least: Thresholds
+    ) -> Verdict:
         result = self._schema.validate(said)
         output = said if result.output is None else result.output
-        evidence = Evidence(output, answer, completion, SourceText(source_text))
+        evidence = Evidence(output, answer, completion, SourceText(source_text), least.confidence)
         found = [check.check(evidence) for check in self._checks]
         failures = (failure for checked in found for failure in checked.failures)
         return Verdict(
@@ -103,23 +112,36 @@ class CompiledTask:
         agreement = self.task.checks.agreement
         return agreement.model if agreement is not None and tier in agreement.tiers else None
 
-    def judge_second_opinion(self, verdict: Verdict, second: Completion) -> Verdict:
+    def judge_second_opinion(
+        self, verdict: Verdict, second: Completion, least: Thresholds = AS_THE_TASK_SAYS
+    ) -> Verdict:
         """Return a passed verdict, with the failures that the second model's answer adds to it.
 
         A second answer that is no valid output agrees with nothing.
         """
-        return dataclasses.replace(verdict, failures=(*verdict.failures, *self._disagreements(verdict.output, second)))
+        assert verdict.output is not None
+        assert self._agreement is not None
+        said = self._opinion(second)
+        if not isinstance(said, Failure):
+            failures = self._agreement.check(verdict.output, said, least.agreement)
+        else:
+            needed = self._agreement.least if least.agreement is None else least.agreement
+            failures = (said,) if needed > 0 else ()
+        return dataclasses.replace(verdict, failures=(*verdict.failures, *failures))
 
-    def _disagreements(self, output: JsonObject | None, second: Completion) -> tuple[Failure, ...]:
+    def agreement(self, output: JsonObject, second: Completion) -> float:
+        """Return how much a second model agrees with an output, from 0 to 1. Raises UsageError from a comparator."""
+        assert self._agreement is not None
+        said = self._opinion(second)
+        return 0.0 if isinstance(said, Failure) else self._agreement.score(output, said)
+
+    def _opinion(self, second: Completion) -> JsonObject | Failure:
+        """Return the output of a second model, or why there is none."""
         answer = parse_answer(second.text, second.finish_reason)
         if answer.output is None:
-            return (_no_opinion(answer.failures[0]),)
+            return _no_opinion(answer.failures[0])
         result = self._schema.validate(self._without_confidence(answer.output))
-        if result.output is None:
-            return (_no_opinion(self._told(result.failures[0])),)
-        assert self._agreement is not None
-        assert output is not None
-        return self._agreement.check(output, result.output)
+        return _no_opinion(self._told(result.failures[0])) if result.output is None else result.output
 
     def _told(self, failure: Failure) -> Failure:
         """Return a failure that names what the task names: keys of the model's own making may be the document's words.

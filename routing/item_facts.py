@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from routing.field_path import take
+from routing.field_path import parse_path, take
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -54,6 +54,13 @@ class ItemFacts:
     def value(self, name: str) -> JsonValue:
         """Return a fact by the first step of its path. Raises KeyError for a name that is none."""
         return _FACTS[name](self)
+
+    def at(self, path: str) -> JsonValue:
+        """Return the fact at a path such as `language` or `metadata.kind`, null where the item has none there.
+
+        Raises ValueError for what is no path, KeyError for a name that is none.
+        """
+        return self._at(parse_path(path))
 
     def signals(self, paths: Iterable[tuple[str, tuple[str | int, ...]]]) -> dict[str, Signal]:
         """Return the facts at these paths that may be kept: numbers, flags and short codes, never content."""

@@ -28,7 +28,9 @@ class TierOverride(BaseModel):
 
 
 class Rollout(BaseModel):
-    """One revision of a task's rollout. Shares are in percent; `classifier` is the active version of the trained one.
+    """One revision of a task's rollout. Shares are in percent.
+
+    `classifier` and `calibration` are the active versions of the trained classifier and of the derived thresholds.
 
     Revision 0 is what the task file says. `canary_since` is the revision that set the canary: one that is set anew is
     judged anew.
@@ -43,6 +45,7 @@ class Rollout(BaseModel):
     canary_since: int = 0
     promoted: dict[str, TierOverride] = Field(default_factory=dict)
     classifier: int | None = None
+    calibration: int | None = None
     salt: str = ""
 
     @classmethod

@@ -49,6 +49,11 @@ def classified(rollout: Rollout, version: int | None) -> Rollout:
     return rollout.model_copy(update={"classifier": version})
 
 
+def calibrated(rollout: Rollout, version: int | None) -> Rollout:
+    """Let this version of the derived thresholds hold; None for those of the task file."""
+    return rollout.model_copy(update={"calibration": version})
+
+
 def rolled_back(changes: Sequence[tuple[str, Rollout]], beginning: Rollout) -> Rollout:
     """Return the rollout as it was before the last change that still holds; `changes` are (action, result), in order.
 

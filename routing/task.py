@@ -64,11 +64,15 @@ class ConfidenceSpec(_Frozen):
 
 
 class AgreementSpec(_Frozen):
-    """Accept only where a second model, asked the same in the same tier, says the same for these fields."""
+    """Accept only where a second model, asked the same in the same tier, says the same for these fields.
+
+    `min` is the share of them that is enough.
+    """
 
     model: str
-    fields: tuple[str, ...]
+    fields: tuple[str, ...] = Field(min_length=1)
     tiers: tuple[str, ...]
+    min: float = Field(default=1.0, ge=0, le=1)
 
 
 class ChecksSpec(_Frozen):
@@ -206,8 +210,26 @@ class CacheSpec(_Frozen):
     max_mb: int = Field(default=500, ge=1)
 
 
+class TrialSpec(_Frozen):
+    """What makes a task a trial of another one: apart from it in all that is counted and learned, alike in how it runs.
+
+    `task` is the other one's name, `classifier` and `calibration` the versions that were active when it was made.
+    `models` is a digest of the deployment's models, `turn` grows where the same trial is to run once more: with either,
+    it is another job.
+    """
+
+    task: str
+    classifier: int | None = None
+    calibration: int | None = None
+    models: str = ""
+    turn: int = 0
+
+
 class FrozenTask(_Frozen):
-    """A task by value. `compare` maps a field to its comparator (`exact`, `number`, `date`, `fuzzy:0.9`)."""
+    """A task by value. `compare` maps a field to its comparator (`exact`, `number`, `date`, `fuzzy:0.9`).
+
+    `comparator_sources` holds the Python files that custom comparators name.
+    """
 
     name: str
     output: PydanticSchema | JsonSchema = Field(discriminator="kind")
@@ -215,18 +237,25 @@ class FrozenTask(_Frozen):
     checks: ChecksSpec = ChecksSpec()
     input: InputSpec = InputSpec()
     compare: dict[str, str] = Field(default_factory=dict)
+    comparator_sources: dict[str, str] = Field(default_factory=dict)
     budget: BudgetSpec = BudgetSpec()
     route: RouteSpec = RouteSpec()
     rollout: RolloutSpec = RolloutSpec()
     circuit: CircuitSpec = CircuitSpec()
     cache: CacheSpec = CacheSpec()
     target: TargetSpec | None = None
+    trial: TrialSpec | None = None
     max_output_tokens: int = Field(default=1024, ge=1)
 
     @property
     def fingerprint(self) -> str:
         """The SHA-256 of the task's canonical JSON, in hex: equal for equal tasks, wherever they were read from."""
         return hashlib.sha256(self.to_json().encode()).hexdigest()
+
+    @property
+    def taught_as(self) -> str:
+        """The name under which the ledger keeps what this task has learned: a trial's is that of the task it tries."""
+        return self.name if self.trial is None else self.trial.task
 
     def to_json(self) -> str:
         """Return the canonical JSON a job stores; `model_validate_json` reads it back."""

@@ -197,6 +197,7 @@ def _checks(parsed: TaskFile) -> ChecksSpec:
             model=agreement.model,
             fields=tuple(agreement.fields),
             tiers=tuple(every_but_last if agreement.tiers is None else agreement.tiers),
+            min=agreement.min,
         ),
         max_output_chars=checks.max_output_chars,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from routing.checks.rules import RulesCheck, compile_rules
-from routing.comparison import check_comparator
+from routing.comparators import check_comparator
 from routing.errors import Problem
 from routing.file_errors import nearest
 from routing.route_rules import CLASSIFY, RouteRules, compile_route_rules

@@ -34,6 +34,7 @@ class AgreementSection(_Section):
     model: str
     fields: list[str] = Field(min_length=1)
     tiers: list[str] | None = None
+    min: float = Field(default=1, ge=0, le=1)
 
 
 class ChecksSection(_Section):

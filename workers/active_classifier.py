@@ -32,7 +32,7 @@ def active_classifier(
     spec = task.route.classifier
     if spec is None or not spec.trained or rollout.classifier is None:
         return None
-    model = classifiers.model(database, task.name, rollout.classifier)
+    model = classifiers.model(database, task.taught_as, rollout.classifier)
     usage = TokenUsage(model.mean_input_tokens, model.mean_output_tokens)
     threshold, source = _threshold(prices, task, rollout, usage)
     if source is ThresholdSource.COST and model.quality_threshold is not None and model.quality_threshold > threshold:
@@ -45,7 +45,7 @@ def active_judge(database: Database, prices: PriceList, task: FrozenTask, rollou
     spec = task.route.classifier
     if spec is None or spec.judge is None:
         return None
-    usage = outcomes.mean_usage(database, task.name, task.tiers[0].name) or TokenUsage(
+    usage = outcomes.mean_usage(database, task.taught_as, task.tiers[0].name) or TokenUsage(
         NOMINAL_INPUT_TOKENS, task.max_output_tokens
     )
     return Judge(spec.judge, JudgedThreshold(*_threshold(prices, task, rollout, usage)))

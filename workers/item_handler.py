@@ -167,7 +167,7 @@ class ItemHandler:
         except (ProviderTroubleError, CallRefusedError):
             turn.answered(completion, verdict)  # paid for, though the item has to come back for its second opinion
             raise
-        judged = turn.task.judge_second_opinion(verdict, second)
+        judged = turn.judge_second_opinion(verdict, second)
         turn.answered(completion, judged)
         turn.opined(second, judged)
         return judged

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from routing.errors import ServiceUnreachableError
 from routing.rollout import Rollout
+from routing.trial import rollout_of_trial
 from storage import rollouts
 
 if TYPE_CHECKING:
@@ -34,8 +35,10 @@ class RolloutWatch:
     def get(self, task: FrozenTask) -> Rollout:
         """Return the newest revision, or what the job's own task says where nobody has changed it.
 
-        While the ledger cannot be reached, what was known last holds.
+        While the ledger cannot be reached, what was known last holds. A trial's does not change.
         """
+        if task.trial is not None:
+            return rollout_of_trial(task)
         with self._lock:
             seen_s, newest = self._known.get(task.name, (float("-inf"), None))
             if self._clock() - seen_s >= LOOK_EVERY_S:

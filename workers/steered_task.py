@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from routing.classifier.judge import is_close
-from routing.compiled_task import CompiledTask
+from routing.compiled_task import AS_THE_TASK_SAYS, CompiledTask
+from routing.decision import ThresholdSource
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from routing.benefit import FixRates
+    from routing.calibration import Calibration, Thresholds
     from routing.classifier.judge import Judge
     from routing.classifier.trained import TrainedClassifier
     from routing.decision import Decision
@@ -52,6 +55,7 @@ class SteeredTask:
     canary: CompiledTask | None
     classifier: TrainedClassifier | None
     judge: Judge | None
+    calibration: Calibration | None
     fix_rates: Mapping[tuple[str, str], FixRates] = field(default_factory=dict)
 
     @classmethod
@@ -62,6 +66,7 @@ class SteeredTask:
         rollout: Rollout,
         classifier: TrainedClassifier | None,
         judge: Judge | None,
+        calibration: Calibration | None,
     ) -> SteeredTask:
         """Compile a task under a rollout. Raises a CheapfirstError where it does not compile here."""
         with_canary = rollout.with_canary(frozen)
@@ -74,6 +79,7 @@ class SteeredTask:
             None if with_canary is None else CompiledTask(with_canary),
             classifier,
             judge,
+            calibration,
         )
 
     def decide(self, custom_id: str, facts: ItemFacts, judged: Prediction | None = None) -> Decision:
@@ -85,8 +91,24 @@ class SteeredTask:
         return self.router.decide(custom_id, facts, self.rollout, predict)
 
     def predicted(self, facts: ItemFacts) -> Prediction | None:
-        """Return what the trained classifier says, None where there is none."""
-        return None if self.classifier is None else self.classifier.predict(facts)
+        """Return what the trained classifier says, None where there is none.
+
+        The threshold is the calibrated one where that asks for more than cost does, and nobody typed another.
+        """
+        if self.classifier is None:
+            return None
+        prediction = self.classifier.predict(facts)
+        least = None if self.calibration is None else self.calibration.thresholds(facts).classifier
+        typed = prediction.threshold_source is ThresholdSource.TYPED
+        if least is None or least <= prediction.threshold or typed:
+            return prediction
+        return dataclasses.replace(prediction, threshold=least, threshold_source=ThresholdSource.QUALITY)
+
+    def least(self, custom_id: str, tier: str, facts: ItemFacts) -> Thresholds:
+        """Return what an answer of this tier has to reach; calibrated for the usual model of the first one only."""
+        if self.calibration is None or tier != self.frozen.tiers[0].name or self.variant(custom_id, tier).is_canary:
+            return AS_THE_TASK_SAYS
+        return self.calibration.thresholds(facts)
 
     def asks_judge(self, custom_id: str, facts: ItemFacts) -> bool:
         """Tell whether the judge is asked: the classifier's to decide, and no trained one sure enough of it."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from routing.router import Router
 from storage import jobs
+from workers.active_calibration import active_calibration
 from workers.active_classifier import active_classifier, active_judge
 from workers.fix_rates_watch import FixRatesWatch
 from workers.steered_task import SteeredTask
@@ -37,8 +38,8 @@ class TaskCache:
     def get(self, job_id: int) -> SteeredTask:
         """Return the task of a job.
 
-        Raises a CheapfirstError where it has none, one that does not compile here, or one that names a model or a
-        classifier which is not here.
+        Raises a CheapfirstError where it has none, one that does not compile here, or one that names a model, a
+        classifier or a calibration which is not here.
         """
         with self._lock:
             known = self._tasks.get(job_id)
@@ -60,12 +61,13 @@ class TaskCache:
     def _informed(self, task: SteeredTask) -> SteeredTask:
         if not any(tier.benefit for tier in task.frozen.tiers):
             return task
-        return dataclasses.replace(task, fix_rates=self._fix_rates.get(task.frozen.name))
+        return dataclasses.replace(task, fix_rates=self._fix_rates.get(task.frozen.taught_as))
 
     def _under(self, rollout: Rollout, frozen: FrozenTask, router: Router) -> SteeredTask:
         classifier = active_classifier(self._database, self._prices, frozen, rollout)
         judge = active_judge(self._database, self._prices, frozen, rollout)
-        task = SteeredTask.compile(frozen, router, rollout, classifier, judge)
+        calibration = active_calibration(self._database, frozen, rollout)
+        task = SteeredTask.compile(frozen, router, rollout, classifier, judge, calibration)
         if judge is not None:
             self._prices.source(judge.model)
         for variant in filter(None, (task.usual, task.canary)):

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+from functools import cached_property
 from time import monotonic
 from typing import TYPE_CHECKING
 
 import orjson
 
 from routing.benefit import is_hopeless, kind_of
+from routing.compiled_task import AS_THE_TASK_SAYS
 from routing.completion import Prompt
 from routing.decision import Cause, Decision, Layer
 from routing.escalation import Accept, Escalate, Fail, next_step
@@ -35,6 +37,7 @@ from workers.carried import Below, CarriedFailure, HeldFrom, Repairing, read_car
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from routing.calibration import Thresholds
     from routing.classifier.judge import Judge
     from routing.completion import Completion
     from routing.decision import Signal
@@ -105,6 +108,12 @@ class Turn:
             now_ms=self._started_ms,
         )
 
+    @cached_property
+    def _least(self) -> Thresholds:
+        if self.steered.calibration is None:
+            return AS_THE_TASK_SAYS
+        return self.steered.least(self.item.custom_id, self.item.tier, self.facts({}))
+
     def begin_judging(self, judge: Judge) -> Prompt:
         """Date the call of the judge that is made next, and return what it is asked.
 
@@ -164,9 +173,13 @@ class Turn:
         if below is not None and below.fields:
             verdict = self.task.judge_fields(completion, self.item.text, below.output, below.fields)
         else:
-            verdict = self.task.judge(completion, self.item.text)
+            verdict = self.task.judge(completion, self.item.text, self._least)
         self._checks_ms = round((monotonic() - began) * 1000)
         return verdict
+
+    def judge_second_opinion(self, verdict: Verdict, second: Completion) -> Verdict:
+        """Check a passed answer against a second model's."""
+        return self.task.judge_second_opinion(verdict, second, self._least)
 
     def answered(self, completion: Completion, verdict: Verdict) -> None:
         """Write down the call that was answered, with its verdict."""

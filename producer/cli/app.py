@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from producer.cli import (
+    calibrate,
     check,
     db,
     demo,
     ending,
+    evaluate,
     flower,
     init,
     items,
@@ -89,6 +91,8 @@ app.command()(rollout.rollback)
 app.command()(train.train)
 app.command()(worker.worker)
 app.command()(flower.flower)
+app.add_typer(evaluate.app, name="eval")
+app.command()(calibrate.calibrate)
 app.add_typer(db.app, name="db")
 
 

@@ -39,6 +39,7 @@ def _facts(report: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield name, _tier(tier, items["total"])
     yield from _reasons(report)
     yield from _money(report)
+    yield from _measured(report)
     latency = report["latency_ms"]
     if latency["p50"] is not None:
         yield "latency", f"p50 {latency['p50']} ms, p95 {latency['p95']} ms for an item"
@@ -86,6 +87,21 @@ def _money(report: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield from _prices(report)
     if any(tier["tokens_estimated"] for tier in report["tiers"].values()):
         yield "tokens", "estimated (characters / 4) where the provider counted none"
+
+
+def _measured(report: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    saving, quality = report.get("saving"), report.get("quality")
+    if not (saving and quality):
+        return
+    items = f"{quality['measured_items']} items that ran on both"
+    if None not in saving["saved_interval"]:
+        low, high = saving["saved_interval"]
+        of = f"({low:.1%} to {high:.1%}) of {shown(saving['baseline_usd'])}"
+        on_top = f"measuring cost {shown(saving['measuring_usd'])} on top"
+        yield "measured", f"{saving['saved_fraction']:.1%} saved {of}, from {items}; {on_top}"
+    low, high = quality["lost_share"]
+    lost = f"{low:.1%} to {high:.1%} of all items lost to that, {quality['margin']:.1%} allowed"
+    yield "quality", f"{quality['safety'].replace('_', ' ')}: {quality['differing']} of {items} differ; {lost}"
 
 
 def _prices(report: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -7,15 +7,17 @@ from typing import TYPE_CHECKING
 from producer.documents.formats.jsonl import read_rows
 from producer.documents.limits import IntakeLimits
 from producer.documents.opening import open_regular
-from producer.documents.refusal import RefusedInputError
+from producer.documents.refusal import Refusal, RefusalCode, RefusedInputError
 from producer.documents.row import BadRow, Row
 from producer.documents.sources import shown
 from producer.documents.storable import id_problem, value_problem
 from routing.errors import InvalidFileError, Problem
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
+    from routing.document import Document
     from routing.json_value import JsonObject
 
 _MOST_PROBLEMS = 100
@@ -42,6 +44,16 @@ def read_labels(path: Path) -> dict[str, JsonObject]:
     if problems:
         raise InvalidFileError(problems)
     return labels
+
+
+def only_labelled(documents: Iterable[Document | Refusal]) -> Iterator[Document | Refusal]:
+    """Yield the documents that have a label, and a refusal for each one that has none."""
+    reason = "it has no label: `expected` in its own row, or a line of the labels file"
+    for document in documents:
+        if isinstance(document, Refusal) or document.expected:
+            yield document
+        else:
+            yield Refusal(document.custom_id, None, RefusalCode.MISSING_LABEL, reason, document.custom_id)
 
 
 def _take(row: Row, labels: dict[str, JsonObject]) -> str | None:

@@ -18,6 +18,7 @@ class RefusalCode(StrEnum):
     NO_TEXT_LAYER = "no_text_layer"  # a PDF of pictures
     ENCRYPTED = "encrypted"
     MISSING_TEXT = "missing_text"  # the row has neither a text nor a document
+    MISSING_LABEL = "missing_label"  # an evaluation needs the expected output of each document
     INVALID_ROW = "invalid_row"  # a part of the row has the wrong type, or the task's template fails on it
     INVALID_ID = "invalid_id"
     DUPLICATE_ID = "duplicate_id"

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from producer.exports.csv import write_csv
 from producer.exports.jsonl import write_jsonl
 from producer.exports.parquet import write_parquet
 from producer.results import read_results
-from routing.errors import UsageError
+from producer.whole_file import whole_file
 from storage import jobs
 
 if TYPE_CHECKING:
@@ -39,17 +37,5 @@ def export_results(database: Database, job_id: int, form: Format, file: Path) ->
     The file appears under its name when it is complete; what stood there before stays until then. Raises UsageError
     where it cannot be written.
     """
-    partial = file.with_name(f".{file.name}.{os.getpid()}.partial")
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with partial.open("wb") as stream:
-            count = write_results(database, job_id, form, stream)
-            stream.flush()
-            os.fsync(stream.fileno())
-        partial.replace(file)
-    except OSError as error:
-        raise UsageError(f"Results cannot be written to {file}: {error.strerror}.", "Choose another file.") from error
-    finally:
-        with suppress(OSError):
-            partial.unlink()
-    return count
+    with whole_file(file, "Results") as stream:
+        return write_results(database, job_id, form, stream)

@@ -19,13 +19,15 @@ if TYPE_CHECKING:
 class Evidence:
     """What a check may look at. `output` is the validated object, or the parsed one where the schema refused it.
 
-    `answer` is the text as it was read, `completion` all the model sent, `source` the document.
+    `answer` is the text as it was read, `completion` all the model sent, `source` the document. `least_confidence`
+    takes the place of the task's own, None where that holds.
     """
 
     output: JsonObject
     answer: ParsedAnswer
     completion: Completion
     source: SourceText
+    least_confidence: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

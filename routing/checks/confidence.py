@@ -43,11 +43,12 @@ class LogprobsCheck:
         if not tokens:
             reason = "the provider sent no token probabilities; use `from: self_report`, or another model"
             return CheckResult((_failure("", reason),))
+        least = _least_confidence(evidence, self.min_probability)
         probabilities = _by_value(tokens, evidence.completion.text, evidence.answer) or {"": _least(tokens)}
         failures = tuple(
-            _failure(path, f"a token has probability {probability:.3f}, less than {self.min_probability}")
+            _failure(path, f"a token has probability {probability:.3f}, less than {least}")
             for path, probability in probabilities.items()
-            if probability < self.min_probability
+            if probability < least
         )
         return CheckResult(failures, confidence=min(probabilities.values()))
 
@@ -68,8 +69,9 @@ class SelfReportCheck:
         if not _is_probability(said):
             reason = f"the answer's `{CONFIDENCE_KEY}` is missing, or is no number from 0 to 1"
             return CheckResult((_failure("", reason),))
-        if said < self.min_probability:
-            reason = f"the model says it is {said:.3f} sure, less than {self.min_probability}"
+        least = _least_confidence(evidence, self.min_probability)
+        if said < least:
+            reason = f"the model says it is {said:.3f} sure, less than {least}"
             return CheckResult((_failure("", reason),), confidence=float(said))
         return CheckResult(confidence=float(said))
 
@@ -92,6 +94,10 @@ def without_confidence(output: JsonObject, json_schema: JsonObject) -> JsonObjec
     if _has_confidence(json_schema):
         return output
     return {key: value for key, value in output.items() if key != CONFIDENCE_KEY}
+
+
+def _least_confidence(evidence: Evidence, own: float) -> float:
+    return own if evidence.least_confidence is None else evidence.least_confidence
 
 
 def _has_confidence(json_schema: JsonObject) -> bool:

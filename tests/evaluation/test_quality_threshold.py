@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 
 from evaluation.quality_threshold import quality_threshold
+from routing.comparison import Comparison
 from routing.task import TargetSpec
 from storage.outcomes import MeasuredPair
 from tests.routing.classifier.test_classifier import model
@@ -20,19 +21,19 @@ def _pair(number: int, words: int, *, differs: bool) -> MeasuredPair:
 
 def test_too_few_measured_documents_show_nothing() -> None:
     """It says how many it takes at least: ln(0.1) / ln(0.95)."""
-    quality = quality_threshold(model(), [_pair(n, 5, differs=False) for n in range(44)], {}, TARGET)
+    quality = quality_threshold(model(), [_pair(n, 5, differs=False) for n in range(44)], Comparison({}), TARGET)
     assert (quality.threshold, quality.pairs, quality.needed) == (None, 44, 45)
 
 
 def test_where_nothing_differs_cost_may_decide_alone() -> None:
     """The target holds for all of them: a threshold of 0."""
-    quality = quality_threshold(model(), [_pair(n, 5, differs=False) for n in range(45)], {}, TARGET)
+    quality = quality_threshold(model(), [_pair(n, 5, differs=False) for n in range(45)], Comparison({}), TARGET)
     assert (quality.threshold, quality.differing) == (0.0, 0)
 
 
 def test_where_many_differ_everywhere_no_threshold_does() -> None:
     """Of the surest documents too many differ already."""
-    quality = quality_threshold(model(), [_pair(n, 5, differs=n % 4 == 0) for n in range(400)], {}, TARGET)
+    quality = quality_threshold(model(), [_pair(n, 5, differs=n % 4 == 0) for n in range(400)], Comparison({}), TARGET)
     assert (quality.threshold, quality.differing) == (None, 100)
 
 
@@ -40,7 +41,7 @@ def test_the_threshold_parts_the_sure_from_the_unsure() -> None:
     """Short documents never differ, long ones half the time."""
     pairs = [_pair(n, 5, differs=False) for n in range(300)]
     pairs += [_pair(n, 2000, differs=n % 2 == 0) for n in range(300)]
-    quality = quality_threshold(SHORT_IS_SURE, pairs, {"total": "number"}, TARGET)
+    quality = quality_threshold(SHORT_IS_SURE, pairs, Comparison({"total": "number"}), TARGET)
     assert quality.threshold is not None
     from routing.classifier.features import features_of
 
@@ -53,7 +54,7 @@ def test_the_promise_is_kept_as_often_as_it_says() -> None:
     draw = random.Random(20261124)
     broken = sum(
         quality_threshold(
-            model(), [_pair(n, 5, differs=draw.random() < 0.06) for n in range(300)], {}, TARGET
+            model(), [_pair(n, 5, differs=draw.random() < 0.06) for n in range(300)], Comparison({}), TARGET
         ).threshold
         is not None
         for _ in range(200)
@@ -64,4 +65,4 @@ def test_the_promise_is_kept_as_often_as_it_says() -> None:
 def test_a_last_tier_without_an_answer_is_nothing_to_differ_from() -> None:
     """What it could not read counts for the first tier."""
     pairs = [MeasuredPair(f"d{n}", "t", None, '{"total": null}', "I cannot") for n in range(45)]
-    assert quality_threshold(model(), pairs, {}, TARGET).differing == 0
+    assert quality_threshold(model(), pairs, Comparison({}), TARGET).differing == 0

@@ -18,6 +18,7 @@ from evaluation.model_server.engine import EngineRequest
 from evaluation.model_server.loading import load_engines
 from producer.documents.intake import read_documents
 from producer.task_folder import load_task
+from routing.comparison import Comparison
 from routing.compiled_task import CompiledTask
 from routing.completion import Completion, FinishReason, Message, TokenUsage
 from routing.document import Document
@@ -58,7 +59,7 @@ def _is_held_out(row: dict[str, object]) -> bool:
 
 
 def _macro(engine: object, rows: list[dict[str, object]]) -> float:
-    count = AccuracyCount(TASK.compare)
+    count = AccuracyCount(Comparison.of_task(TASK))
     for row in rows:
         expected = row["expected"]
         assert isinstance(expected, dict)
@@ -127,7 +128,7 @@ def test_checks_catch_most_of_the_small_engines_mistakes_on_shipped_documents(en
         assert isinstance(document, Document)
         answer = _answer(engines["offline-small"], document.text)
         completion = Completion(answer, FinishReason.STOP, TokenUsage(1, 1), "small", 1.0)
-        count = AccuracyCount(TASK.compare)
+        count = AccuracyCount(Comparison.of_task(TASK))
         count.add(json.loads(answer), labels[document.custom_id])
         result = count.result()
         assert result is not None

@@ -103,7 +103,7 @@ def test_models_a_task_asks_for_must_be_there() -> None:
     """A task that cannot run here is told before anything is submitted."""
     models = parse_deployment_file(FILE, "f").models
     check_models(TASK, models, "f")
-    checks = ChecksSpec(agreement=AgreementSpec(model="locall", fields=(), tiers=()))
+    checks = ChecksSpec(agreement=AgreementSpec(model="locall", fields=("total",), tiers=()))
     with pytest.raises(UsageError, match=r"agreement check asks for model `locall`.*`local`"):
         check_models(TASK.model_copy(update={"checks": checks}), models, "f")
     judged = RouteSpec(classifier=ClassifierSpec(judge=JudgeSpec(model="tiny", system="", user="")))

@@ -13,7 +13,7 @@ import pytest
 from evaluation.model_server.engine import EngineAnswer, EngineRequest, NotRecordedError, RefusedError
 from evaluation.replay.engines import replay_engines
 from producer.task_folder import load_task
-from routing.comparison import compare
+from routing.comparison import Comparison
 from routing.completion import FinishReason, Message, Prompt
 from routing.errors import InvalidFileError, UsageError
 from routing.failed_fields import ask_for
@@ -161,7 +161,7 @@ def test_all_committees_are_answered_as_their_source_judged_them(name: str) -> N
             answer = json.loads(given.text)
             assert answer == row["models"][model]["output"]
             asked += 1
-            right = compare("text", answer.get("committee"), label["committee"])
+            right = Comparison({}).alike("committee", answer.get("committee"), label["committee"])
             judged = row["models"][model]
             agreed += (right or not judged["correct"]) and (judged["correct_norm"] or not right)
     assert asked > 0.9 * 2 * len(rows)

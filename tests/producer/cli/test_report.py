@@ -3,8 +3,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tests.support.ended_jobs import LedgerJob, documents
+from tests.support.measured_jobs import measured_job
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from storage.database import Database
     from tests.support.command_line import CommandLine
 
@@ -75,3 +78,31 @@ def test_without_labels_there_is_no_accuracy(cheapfirst: CommandLine, home_ledge
     """Nothing is made up."""
     LedgerJob(home_ledger, documents("a")).accept({})
     assert "accuracy" not in cheapfirst("report", "--json").json
+
+
+def test_a_report_tells_what_was_measured(cheapfirst: CommandLine, home_ledger: Database) -> None:
+    """Beside the estimate: saving and quality with intervals, and what they rest on."""
+    measured_job(home_ledger)
+    figures = cheapfirst("report", "--json").json
+    assert (figures["quality"]["measured_items"], figures["quality"]["differing"]) == (36, 8)
+    low, high = figures["saving"]["saved_interval"]
+    assert low <= figures["saving"]["saved_fraction"] <= high < 0
+    text = cheapfirst("report").out
+    assert "from 36 items that ran on both; measuring cost $" in text
+    assert "quality     too aggressive: 8 of 36 items that ran on both differ; " in text
+
+
+def test_a_report_is_written_as_a_page_and_as_markdown(
+    cheapfirst: CommandLine, home_ledger: Database, tmp_path: Path
+) -> None:
+    """The page appears when it is whole; a place that cannot be written is told, and nothing is left there."""
+    measured_job(home_ledger)
+    page = tmp_path / "new" / "report.html"
+    written = cheapfirst("report", "--html", page)
+    assert (written.code, written.out) == (0, "")
+    assert page.read_text(encoding="utf-8").startswith("<!doctype html>")
+    assert cheapfirst("report", "--md").out.startswith("# measured\n")
+    refused = cheapfirst("report", "--html", tmp_path)
+    assert refused.code == 2
+    assert "The report cannot be written to" in refused.err
+    assert [file.name for file in page.parent.iterdir()] == ["report.html"]

@@ -1,0 +1,31 @@
+"""What a document would cost under thresholds, from the calls that were made about it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from evaluation.calibration.item import Signal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from evaluation.calibration.item import CalibrationItem
+
+
+def cost_of(item: CalibrationItem, least: Mapping[Signal, float]) -> int:
+    """Return the cost in nano-dollars, call by call as a worker makes them.
+
+    What is sent straight up costs the last tier alone. The second opinion is asked once the other checks have passed,
+    and not at all where agreement is not looked at. What does not stand costs the last tier as well, asked for the
+    whole object.
+    """
+    if not item.starts_cheap or not _reaches(item, least, Signal.CLASSIFIER):
+        return item.last_cost
+    if not item.passes or not _reaches(item, least, Signal.CONFIDENCE):
+        return item.first_cost + item.last_cost
+    asked = item.first_cost + (item.opinion_cost if least.get(Signal.AGREEMENT, 0.0) > 0 else 0)
+    return asked if _reaches(item, least, Signal.AGREEMENT) else asked + item.last_cost
+
+
+def _reaches(item: CalibrationItem, least: Mapping[Signal, float], signal: Signal) -> bool:
+    return signal not in least or item.signals[signal] >= least[signal]

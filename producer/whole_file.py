@@ -1,0 +1,35 @@
+"""Files that appear under their name when they are complete."""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
+
+from routing.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+    from typing import BinaryIO
+
+
+@contextmanager
+def whole_file(file: Path, what: str) -> Iterator[BinaryIO]:
+    """Yield a stream to what will be this file; what stood there before stays until the end.
+
+    Raises UsageError, naming `what` cannot be written, where it cannot.
+    """
+    partial = file.with_name(f".{file.name}.{os.getpid()}.partial")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with partial.open("wb") as stream:
+            yield stream
+            stream.flush()
+            os.fsync(stream.fileno())
+        partial.replace(file)
+    except OSError as error:
+        raise UsageError(f"{what} cannot be written to {file}: {error.strerror}.", "Choose another file.") from error
+    finally:
+        with suppress(OSError):
+            partial.unlink()
