@@ -1,4 +1,4 @@
-.PHONY: help setup demo test lint check lock bench clean
+.PHONY: help setup demo test faults lint check lock bench clean
 export UV_PYTHON_DOWNLOADS := never
 
 PYTHON ?= python3
@@ -23,6 +23,9 @@ demo: setup  ## Run the receipts that ship with the project through the cascade,
 
 test: setup  ## Run the whole test suite.
 	$(VENV)/bin/pytest --numprocesses 2 --dist loadgroup
+
+faults: setup  ## Play the fault suite at its full size, and print what it finds (hours; FAULTS="-k worker" plays a part).
+	$(VENV)/bin/pytest tests/faults --faults=full --fault-findings=faults.jsonl --timeout 7200 $(FAULTS)
 
 lint: setup  ## Check style, types and the arrows of import.
 	$(VENV)/bin/ruff check .

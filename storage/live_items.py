@@ -66,12 +66,13 @@ def add(database: Database, job_id: int, item: NewItem) -> int | None:
         )
         if position is None:
             return None
-        written = connection.execute(
+        written = connection.scalar(
             database.insert(Item)
             .values(job_id=job_id, position=position, custom_id=item.custom_id, tier=item.tier, available_ms=now_ms())
             .on_conflict_do_nothing(index_elements=["job_id", "custom_id"])
+            .returning(col(Item.position))
         )
-        if not written.rowcount:
+        if written is None:
             raise JobConflictError(
                 f"Job {job_id} has an item of this custom_id.", "Choose another, or leave it out to have one made."
             )
@@ -113,13 +114,14 @@ def abandon(database: Database, job_id: int, position: int, lease_token: str | N
         ).one_or_none()
         if row is None:
             return False
-        is_done = row.layer == Layer.HOLDOUT
+        is_measured = row.layer == Layer.HOLDOUT
+        done, failed = int(is_measured), int(not is_measured)
         connection.execute(
             update(Item)
             .where(col(Item.job_id) == job_id, col(Item.position) == position)
             .values(
-                state=ItemState.DONE if is_done else ItemState.FAILED,
-                fail_reason=None if is_done else FailReason.ABANDONED,
+                state=ItemState.DONE if is_measured else ItemState.FAILED,
+                fail_reason=None if is_measured else FailReason.ABANDONED,
                 lease_token=None,
                 lease_until_ms=None,
                 reserved_nano_usd=0,
@@ -129,7 +131,7 @@ def abandon(database: Database, job_id: int, position: int, lease_token: str | N
         connection.execute(
             update(TierTally)
             .where(col(TierTally.job_id) == job_id, col(TierTally.tier) == row.tier)
-            .values(queued=col(TierTally.queued) - 1, failed=col(TierTally.failed) + (not is_done))
+            .values(queued=col(TierTally.queued) - 1, failed=col(TierTally.failed) + failed)
         )
         ends = and_(
             col(Job.items_done) + col(Job.items_failed) + 1 == col(Job.items_total),
@@ -139,8 +141,8 @@ def abandon(database: Database, job_id: int, position: int, lease_token: str | N
             update(Job)
             .where(col(Job.id) == job_id)
             .values(
-                items_done=col(Job.items_done) + is_done,
-                items_failed=col(Job.items_failed) + (not is_done),
+                items_done=col(Job.items_done) + done,
+                items_failed=col(Job.items_failed) + failed,
                 reserved_nano_usd=col(Job.reserved_nano_usd) - row.reserved_nano_usd,
                 state=case((ends, JobState.DONE), else_=col(Job.state)),
                 finished_ms=case((ends, now_ms()), else_=col(Job.finished_ms)),

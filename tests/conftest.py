@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import random
 import uuid
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,12 +13,46 @@ from sqlalchemy import NullPool, create_engine, text
 
 from storage import migrate
 from storage.database import Database
+from tests.faults.trial import table
 from tests.support.postgres_server import PostgresServer, find_binaries
 from tests.support.services import missing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Name the options of the fault suite (tests/faults)."""
+    group = parser.getgroup("fault suite")
+    group.addoption("--faults", choices=["small", "full"], default="small", help="sizes (default: small)")
+    group.addoption("--fault-seed", type=int, help="plays the same faults again (default: drawn and printed)")
+    group.addoption("--fault-findings", type=Path, help="a file to append each trial's findings to, as a JSON line")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Draw the seed once for all processes of this run."""
+    if config.option.fault_seed is None:
+        config.option.fault_seed = random.SystemRandom().randrange(10**6)
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    """Say how the faults of this run are played again."""
+    return f"faults: --fault-seed={config.option.fault_seed}"
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what the fault suite found."""
+    lines = [
+        json.loads(value)
+        for outcome in ("passed", "failed")
+        for report in terminalreporter.getreports(outcome)
+        for name, value in report.user_properties
+        if name == "findings" and report.when == "call"
+    ]
+    if lines:
+        terminalreporter.section("findings of the fault suite")
+        for line in table(lines):
+            terminalreporter.line(line)
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ import orjson
 import pytest
 from pydantic import SecretStr
 
+from evaluation.model_server.engine import Engine
 from evaluation.model_server.faults import Fault, FaultPlan
 from evaluation.model_server.server import Latency
 from producer import Gateway, JobStoppedError
@@ -64,7 +66,7 @@ class Place:
             home=folder / "home", ledger=SecretStr(ledger_url), redis_url=None, deployment=None, chunk=None
         )
 
-    def gateway(self, server: Loopback, deployment: dict[str, Any] | None = None, **task: Any) -> Gateway:
+    def gateway(self, server: Loopback, deployment: dict[str, Any] | None = None, **task: object) -> Gateway:
         """Return a gateway for the task, whose models the server answers."""
         models = {
             name: {
@@ -92,6 +94,16 @@ class Place:
     def trail(self, custom_id: str) -> results.Trail:
         """Return what the ledger knows of an item."""
         return results.trail(self.ledger, self.live_job().id, custom_id)
+
+
+def telling(asked: threading.Event, answer: str) -> Engine:
+    """Return an engine that says when it is asked."""
+
+    def answered(document: str) -> str:
+        asked.set()
+        return answer
+
+    return answering(answered)
 
 
 @pytest.fixture
@@ -122,7 +134,7 @@ async def test_a_rule_sends_an_item_straight_up_by_its_hint(place: Place) -> Non
         assert server.server.ledger.answered == {"large": 1}
     assert (answer.tier, answer.model, answer.attempts) == ("expensive", "large", 1)
     assert [(decision.layer, decision.rule) for decision in place.trail(answer.custom_id).decisions] == [
-        ("rules", "gold")
+        ("rule", "gold")
     ]
 
 
@@ -188,11 +200,11 @@ async def test_a_call_that_is_answered_too_late_is_recorded_all_the_same(place: 
 
 async def test_a_cancelled_caller_leaves_no_item_behind(place: Place) -> None:
     """The call under way is finished; the tier above is not asked any more."""
-    with loopback({"small": answering(WRONG), "large": answering(RIGHT)}, Latency(0.3)) as server:
+    asked = threading.Event()
+    with loopback({"small": telling(asked, WRONG), "large": answering(RIGHT)}, Latency(0.3)) as server:
         async with place.gateway(server) as gateway:
             asking = asyncio.create_task(gateway.complete(TEXT, custom_id="gone"))
-            while not server.server.ledger.received:
-                await asyncio.sleep(0.01)
+            await asyncio.to_thread(asked.wait)
             asking.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await asking
@@ -286,11 +298,11 @@ async def test_the_same_task_goes_on_in_the_same_job(place: Place) -> None:
 
 async def test_what_a_worker_answers_is_the_answer(place: Place) -> None:
     """An item that is not ours to claim is waited for."""
-    with loopback({"small": answering(RIGHT)}, Latency(0.2)) as server:
+    asked = threading.Event()
+    with loopback({"small": telling(asked, RIGHT)}, Latency(0.2)) as server:
         async with place.gateway(server) as gateway, place.gateway(server) as other:
             first = asyncio.create_task(gateway.complete(TEXT, custom_id="shared"))
-            while not server.server.ledger.received:
-                await asyncio.sleep(0.01)
+            await asyncio.to_thread(asked.wait)
             assert claim(place.ledger, place.live_job().id, [1]) is None
             assert (await other.complete(TEXT)).position == 2
             assert (await first).position == 1
@@ -318,8 +330,13 @@ async def test_a_wrong_task_is_told_when_it_is_opened(place: Place) -> None:
     with pytest.raises(UsageError, match="There is no task"):
         await Gateway(place.folder / "nothing", settings=place.settings).complete(TEXT)
     with loopback({"small": answering(RIGHT)}) as server:
-        keyed = {"small": {"provider": "openai", "api_key": "env:NO_SUCH_KEY_HERE", "price": {"input": 1, "output": 1}}}
-        keyed["large"] = keyed["small"]
+        model = {
+            "provider": "openai",
+            "model": "m",
+            "api_key": "env:NO_SUCH_KEY_HERE",
+            "price": {"input": 1, "output": 1},
+        }
+        keyed = {"small": model, "large": model}
         with pytest.raises(UsageError, match="NO_SUCH_KEY_HERE"):
             await place.gateway(server, {"models": keyed}).complete(TEXT)
         gateway = place.gateway(server)

@@ -43,20 +43,25 @@ def _task(canary: CanarySpec | None = None) -> FrozenTask:
     )
 
 
-def _run(ledger: Database, task: FrozenTask, new: Engine, small: Engine, count: int = COUNT) -> None:
-    """Let the cheap tier of a job work; the job goes on running, because what escalated waits."""
+def _run(ledger: Database, task: FrozenTask, new: Engine, small: Engine, count: int = COUNT, jobs_run: int = 1) -> None:
+    """Let the cheap tier of jobs alike work; they go on running, because what escalated waits."""
+    engines = {"small": small, "large": answering(RIGHT), "new": new}
+    with (
+        loopback(engines) as server,
+        engine_room(ledger, server.deployment(small="small", large="large", new="new")) as room,
+    ):
+        for _ in range(jobs_run):
+            room.pipeline.run_chunk("cheap", _open(ledger, task, count), range(1, count + 1))
+
+
+def _open(ledger: Database, task: FrozenTask, count: int) -> int:
     job = jobs.create(
         ledger, name=uuid.uuid4().hex, task=task, content_hash="c", items_total=count + 1, budget=None, item_budget=None
     )
     items = [jobs.NewItem(f"doc-{n}", "cheap", f"{n} TOTAL 9.00", "{}", None, None) for n in range(count + 1)]
     jobs.add_items(ledger, job.id, 1, items)
     jobs.open_job(ledger, job.id, TIERS)
-    engines = {"small": small, "large": answering(RIGHT), "new": new}
-    with (
-        loopback(engines) as server,
-        engine_room(ledger, server.deployment(small="small", large="large", new="new")) as room,
-    ):
-        room.pipeline.run_chunk("cheap", job.id, range(1, count + 1))
+    return job.id
 
 
 def _set(ledger: Database, canary: CanarySpec) -> Rollout:
@@ -148,8 +153,7 @@ def test_an_answer_given_again_is_no_new_evidence(ledger: Database) -> None:
     """The same documents in a second job, from the cache, count once."""
     _set(ledger, _canary(rollback_if=WORSE))
     task = _task().model_copy(update={"cache": CacheSpec(mode="write")})
-    for _ in range(2):
-        _run(ledger, task, answering(RIGHT), answering(RIGHT), 20)
+    _run(ledger, task, answering(RIGHT), answering(RIGHT), 20, jobs_run=2)
     tried, usual = canary_arms(ledger, "totals", 1)
     assert tried.items + usual.items == 20
 
