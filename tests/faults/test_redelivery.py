@@ -4,17 +4,26 @@ from __future__ import annotations
 
 import uuid
 from collections import Counter
-from typing import Any
+from typing import Any, ClassVar
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from storage import claims, jobs, progress, recording, results, sweeping
 from storage.claims import MAX_CLAIMS, ClaimedItem
 from storage.database import Database
 from storage.records import Accepted, AttemptRecord, Escalated, Failed, ItemRecord, Next, Released
 from storage.states import AttemptOutcome, FailReason, ItemState, JobState
+from tests.faults.oracle import Findings
+from tests.faults.trial import Trial
 from tests.support.ledgers import TIERS, claim, running_job
 
 ITEMS = 5
@@ -26,7 +35,7 @@ BUDGET = 10_000_000
 Message = tuple[str, tuple[int, ...]]
 Path = tuple[Next, ...]
 
-_troubles = st.lists(st.builds(Released, st.just(0), clean=st.just(True)), max_size=1)
+_troubles = st.lists(st.just(Released(0, clean=True)), max_size=1)
 _ends = st.one_of(
     st.builds(Accepted, st.just("{}")), st.builds(Failed, st.just(FailReason.VERDICT), st.just("{}"), st.just("[]"))
 )
@@ -49,6 +58,8 @@ class Redelivery(RuleBasedStateMachine):
     """Workers that take up messages, call, record, are cut off and come back, while a person cancels and resumes."""
 
     ledger: Database
+    seen: ClassVar[Counter[str]]
+    """What happened in all runs together."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -77,6 +88,7 @@ class Redelivery(RuleBasedStateMachine):
     def deliver(self, pick: int) -> None:
         """Any of the messages arrives; whoever gets its items calls the model for each."""
         tier, positions = self.queue.pop(pick % len(self.queue))
+        self.seen["messages"] += 1
         runs = jobs.find(self.ledger, self.job.name).state is JobState.RUNNING
         got = claim(self.ledger, self.job.id, positions, tier=tier, token=uuid.uuid4().hex, bound=BOUND)
         assert got is None or runs, "items of a job that does not run were given out"
@@ -175,6 +187,7 @@ class Redelivery(RuleBasedStateMachine):
             self.check(item)
         repeated = sum(count - 1 for count in self.calls.values())
         assert repeated <= self.lost.total()
+        self.seen.update(runs=1, lost_leases=self.lost.total(), repeated=repeated)
         tiers = progress.read(self.ledger, self.job.name).tiers
         assert [tier.queued for tier in tiers] == [0] * len(TIERS)
 
@@ -201,17 +214,26 @@ def _attempt(item: ClaimedItem, step: int) -> AttemptRecord:
     )
 
 
-def test_messages_delivered_three_times_count_once(ledger: Database) -> None:
+def test_messages_delivered_three_times_count_once(ledger: Database, trial: Trial) -> None:
     """In whatever order messages, records, deaths, sweeps and a person's commands come."""
 
     class OnThisLedger(Redelivery):
         pass
 
-    OnThisLedger.ledger = ledger
-    examples = 25 if ledger.is_sqlite else 8
+    OnThisLedger.ledger, OnThisLedger.seen = ledger, Counter()
+    examples = trial.size(25, 1_000) if ledger.is_sqlite else trial.size(8, 250)
     run_state_machine_as_test(
         OnThisLedger,
         settings=settings(
             max_examples=examples, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
         ),
+    )
+    seen = OnThisLedger.seen
+    trial.report(
+        6,
+        f"each message three times, shuffled, on {ledger.engine.dialect.name}",
+        Findings(0, 0, seen["repeated"]),
+        times=seen["runs"],
+        messages=seen["messages"],
+        leases_that_ran_out=seen["lost_leases"],
     )
