@@ -29,10 +29,11 @@ def race(place: Workplace, count: int, *arguments: str) -> list[str]:
     """Run a command in so many processes at once; return what each printed. All must end well."""
     folder = place.folder / "race"
     folder.mkdir()
-    raced = place.run(str(folder), str(count), *arguments, command=(sys.executable, str(RACE)))
-    assert raced.code == 0, raced.err
+    with place.start(str(folder), str(count), *arguments, command=(sys.executable, str(RACE))) as racing:
+        out, err = racing.communicate()
+    assert racing.returncode == 0, err
     told = {error.read_text() for error in folder.glob("*.err")}
-    assert json.loads(raced.out) == [0] * count, told
+    assert json.loads(out) == [0] * count, told
     return [(folder / f"{number}.out").read_text() for number in range(count)]
 
 
