@@ -12,7 +12,7 @@ from producer.deployment_file import deployment_for
 from producer.progress import watch
 from producer.services import running_services
 from routing.errors import ServiceUnreachableError
-from storage import jobs, workers
+from storage import jobs
 from storage.states import JobState
 from workers.app import WorkerApp
 from workers.broker import Broker
@@ -20,7 +20,7 @@ from workers.publishing import publish_job
 from workers.supervisor import Supervisor, WorkerCommand
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from producer.progress import Look
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from workers.settings import Settings
 
 LOOK_EVERY_S = 0.25
-_RESTARTS_IN_VAIN = 3
+_STARTS_IN_VAIN = 3
 _ERROR_TAIL_BYTES = 4_000
 
 
@@ -85,16 +85,16 @@ def run_job(
         publish_job(database, WorkerApp(services.settings, place.deployment).publisher, job.id, tiers)
         for look in watch(database, job.name, LOOK_EVERY_S, threading.Event().wait, monotonic):
             on_look(look)
-            check_workers(database, supervisor.restarts, tiers, place.settings.home / "logs")
+            check_workers(supervisor.starts_in_vain, place.settings.home / "logs")
     return jobs.find(database, job.name)
 
 
-def check_workers(database: Database, restarts: int, tiers: Sequence[str], logs: Path) -> None:
+def check_workers(starts_in_vain: Mapping[str, int], logs: Path) -> None:
     """Raise where workers end as soon as they start: nothing they are restarted for will change by itself."""
-    if restarts < len(tiers) * _RESTARTS_IN_VAIN or workers.running(database):
-        return
-    log = logs / f"worker-{tiers[0]}.log"
-    with log.open("rb") as file:
-        file.seek(max(0, log.stat().st_size - _ERROR_TAIL_BYTES))
-        last_line = file.read().decode(errors="replace").strip().rpartition("\n")[2]
-    raise ServiceUnreachableError(f"The workers end as soon as they start: {last_line}", f"Their log is {log}.")
+    for worker, starts in starts_in_vain.items():
+        if starts >= _STARTS_IN_VAIN:
+            log = logs / f"worker-{worker}.log"
+            with log.open("rb") as file:
+                file.seek(max(0, log.stat().st_size - _ERROR_TAIL_BYTES))
+                last_line = file.read().decode(errors="replace").strip().rpartition("\n")[2]
+            raise ServiceUnreachableError(f"The workers end as soon as they start: {last_line}", f"Their log is {log}.")

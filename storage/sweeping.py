@@ -13,6 +13,7 @@ from sqlmodel import col
 from routing.decision import Layer
 from storage.claims import MAX_CLAIMS
 from storage.clock import now_ms
+from storage.jobs import is_active
 from storage.states import FailReason, ItemState, JobState
 from storage.tables import Item, Job, TierTally
 
@@ -31,6 +32,7 @@ class _Expired(Protocol):
 
     job_id: int
     position: int
+    tier: str
     layer: str
     claims: int
     reserved_nano_usd: int
@@ -38,9 +40,9 @@ class _Expired(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Released:
-    """How many items came back because their lease ran out, and how many of them ended in quarantine."""
+    """The (job, position) pairs that came back to each tier as their lease ran out; how many others are quarantined."""
 
-    requeued: int
+    requeued: dict[str, list[tuple[int, int]]]
     quarantined: int
 
 
@@ -55,7 +57,7 @@ class EscalationCount:
 
 
 def release_expired(database: Database) -> Released:
-    """Take items back from workers that let their leases run out.
+    """Take items back from workers that let their leases run out, up to 1000 at once.
 
     An item claimed `MAX_CLAIMS` times without a record fails: handling it kills or hangs the worker. One that was only
     to be measured keeps the output it was accepted with.
@@ -76,7 +78,7 @@ def release_expired(database: Database) -> Released:
             .with_for_update(skip_locked=True)
         ).all()
         if not expired:
-            return Released(0, 0)
+            return Released({}, 0)
         healthy = [row for row in expired if row.claims < MAX_CLAIMS]
         over = [row for row in expired if row.claims >= MAX_CLAIMS]
         poisoned = [row for row in over if row.layer != Layer.HOLDOUT]
@@ -93,7 +95,10 @@ def release_expired(database: Database) -> Released:
             )
         for job_id, rows in groupby(expired, key=lambda row: row.job_id):
             _settle_job(connection, job_id, list(rows))
-    return Released(len(healthy), len(poisoned))
+    requeued: dict[str, list[tuple[int, int]]] = {}
+    for row in healthy:
+        requeued.setdefault(row.tier, []).append((row.job_id, row.position))
+    return Released(requeued, len(poisoned))
 
 
 def _give_back(connection: Connection, keys: list[tuple[int, int]]) -> None:
@@ -155,7 +160,7 @@ def waiting_tiers(database: Database) -> frozenset[str]:
 
 
 def escalation_counts(database: Database) -> list[EscalationCount]:
-    """Return how often each tier of each running job has accepted and escalated, from the tallies."""
+    """Return how often each tier of each active job has accepted and escalated, from the tallies."""
     verdicts = col(TierTally.accepted) + col(TierTally.escalated) + col(TierTally.failed)
     with database.read() as connection:
         rows = connection.execute(
@@ -166,7 +171,7 @@ def escalation_counts(database: Database) -> list[EscalationCount]:
                 col(TierTally.escalated),
             )
             .join(Job, col(Job.id) == col(TierTally.job_id))
-            .where(col(Job.state) == JobState.RUNNING)
+            .where(is_active())
         ).mappings()
         return [EscalationCount(**row) for row in rows]
 

@@ -23,7 +23,7 @@ class WorkerReport:
     """One queue of one worker process: the concurrency in force, the calls in flight.
 
     `blocked` tells that it waits for a provider whose circuit is open; `idle_ms` is the time since it last claimed or
-    recorded something.
+    recorded something, `silent_ms` the time since it said all this.
     """
 
     name: str
@@ -32,6 +32,7 @@ class WorkerReport:
     in_flight: int
     blocked: bool
     idle_ms: int
+    silent_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,7 @@ def running(database: Database) -> list[WorkerReport]:
                 col(WorkerRow.in_flight),
                 col(WorkerRow.blocked),
                 (now_ms() - col(WorkerRow.progress_ms)).label("idle_ms"),
+                (now_ms() - col(WorkerRow.heard_ms)).label("silent_ms"),
             )
             .where(col(WorkerRow.heard_ms) > now_ms() - HEARD_WITHIN_MS)
             .order_by(col(WorkerRow.queue), col(WorkerRow.name))

@@ -6,7 +6,7 @@ import json
 import random
 import uuid
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from sqlalchemy import NullPool, create_engine, text
@@ -32,7 +32,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Draw the seed once for all processes of this run."""
     if config.option.fault_seed is None:
-        config.option.fault_seed = random.SystemRandom().randrange(10**6)
+        drawn = random.SystemRandom().randrange(10**6)
+        config.option.fault_seed = getattr(config, "workerinput", {}).get("fault_seed", drawn)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:  # noqa: ANN401 - xdist's own
+    """Tell the seed to a process of pytest-xdist."""
+    node.workerinput["fault_seed"] = node.config.option.fault_seed
 
 
 def pytest_report_header(config: pytest.Config) -> str:

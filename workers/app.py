@@ -18,7 +18,7 @@ from pydantic import ValidationError
 
 from routing.errors import CheapfirstError, UsageError
 from workers.deployment import find_deployment, read_deployment
-from workers.messages import ChunkMessage
+from workers.messages import ChunkMessage, is_of_another_version
 from workers.publishing import Publisher
 from workers.settings import Settings, read_settings
 
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
     from routing.deployment import DeploymentSpec
     from workers.engine import Engine
+
+log = logging.getLogger(__name__)
 
 DEFAULT_TIERS = ("cheap", "expensive")
 _CONNECT_TIMEOUT_S = 5
@@ -48,6 +50,7 @@ class WorkerApp(Celery):  # type: ignore[misc] # Celery is untyped
         for queue in dict.fromkeys((*DEFAULT_TIERS, *deployment.queues)):
             self.add_queue(queue)
         self.steps["consumer"].add(_FetchAhead)
+        self.steps["consumer"].add(_Unpark)
         celeryd_init.connect(self._prepare_worker)
 
     @cached_property
@@ -63,7 +66,8 @@ class WorkerApp(Celery):  # type: ignore[misc] # Celery is untyped
         def run_chunk(**message: object) -> int:
             return self._run_chunk(queue, message)
 
-        self.task(run_chunk, name=queue, ignore_result=True)
+        # Not shared: Celery would hand it to every other application of the process.
+        self.task(run_chunk, name=queue, ignore_result=True, shared=False)
 
     def _prepare_worker(self, sender: str, conf: Any, options: dict[str, Any], **_: object) -> None:  # noqa: ANN401
         queues = options.get("queues") or DEFAULT_TIERS[0]
@@ -78,6 +82,10 @@ class WorkerApp(Celery):  # type: ignore[misc] # Celery is untyped
         try:
             chunk = ChunkMessage.model_validate(message)
         except ValidationError as error:
+            if is_of_another_version(message):
+                log.warning("A message on `%s` is of version %s and was parked", tier, message["v"])
+                self.publisher.park(tier, message)
+                return 0
             # Not requeued: the ledger still says what is queued, and the sweeper publishes it in a form we know.
             raise UsageError(f"A message on `{tier}` has {error.error_count()} faults and was put aside.") from None
         if self.engine is None:
@@ -146,6 +154,16 @@ class _FetchAhead(StartStopStep):  # type: ignore[misc] # Celery is untyped
     def __init__(self, consumer: Any, **options: Any) -> None:  # noqa: ANN401 - Celery's own signature
         super().__init__(consumer, **options)
         consumer.initial_prefetch_count = consumer.pool.num_processes
+
+
+class _Unpark(StartStopStep):  # type: ignore[misc] # Celery is untyped
+    """Looks again at messages that were parked, whenever the broker was reached: this version may know them."""
+
+    requires = (Tasks,)
+
+    def start(self, consumer: Any) -> None:  # noqa: ANN401 - Celery's own signature
+        """Put them back."""
+        consumer.pool.engine.unpark()
 
 
 def __getattr__(name: str) -> object:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import redis
 
 from routing.errors import ServiceUnreachableError
+from workers.messages import PARKED
 
 if TYPE_CHECKING:
     from pydantic import SecretStr
@@ -37,11 +38,36 @@ class Broker:
         except redis.RedisError as error:
             raise _unreachable() from error
 
+    def bring_forward(self, queue: str, messages: int) -> None:
+        """Let the messages that were published last be the next ones taken, in the same order."""
+        # kombu pushes on the left and pops on the right. Where somebody publishes in between, theirs moves instead.
+        pipeline = self._client.pipeline(transaction=False)
+        for _ in range(messages):
+            pipeline.lmove(queue, queue, "LEFT", "RIGHT")
+        try:
+            pipeline.execute()
+        except redis.RedisError as error:
+            raise _unreachable() from error
+
+    def unpark(self, queue: str) -> int:
+        """Put the messages of other versions that wait aside of a queue back on it, and return how many there were."""
+        try:
+            parked = int(self._client.llen(queue + PARKED))
+            pipeline = self._client.pipeline(transaction=False)
+            for _ in range(parked):
+                pipeline.lmove(queue + PARKED, queue, "RIGHT", "LEFT")
+            return sum(moved is not None for moved in pipeline.execute())
+        except redis.RedisError as error:
+            raise _unreachable() from error
+
     def advice(self) -> list[str]:
         """Return what should be changed about this Redis before it is relied on, each with its remedy."""
         try:
             found = self._client.info()
             password = self._client.connection_pool.connection_kwargs.get("password")
+            parked = {
+                key.decode(): int(self._client.llen(key)) for key in self._client.scan_iter(f"*{PARKED}", _type="LIST")
+            }
         except redis.RedisError as error:
             raise _unreachable() from error
         advice = []
@@ -53,6 +79,8 @@ class Broker:
         version = str(found.get("redis_version", "0"))
         if tuple(int(part) for part in version.split(".")[:2] if part.isdecimal()) < _LEAST_VERSION:
             advice.append(f"It is version {version}: use Redis or Valkey 7 or later (6.2 at least).")
+        for name, messages in sorted(parked.items()):
+            advice.append(f"{messages} messages of another version wait on {name}: start a worker of that version.")
         return advice
 
     def close(self) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 from typing import TYPE_CHECKING
 
+from routing.errors import ServiceUnreachableError
 from routing.money import to_nano_usd
 from routing.price import PriceList
 from storage import migrate
@@ -36,6 +38,8 @@ if TYPE_CHECKING:
     from routing.deployment import DeploymentSpec
     from workers.publishing import Publisher
     from workers.settings import Settings
+
+log = logging.getLogger(__name__)
 
 
 class Engine:
@@ -94,6 +98,17 @@ class Engine:
     def _follow_parent(self) -> None:
         if self._parent is not None and os.getppid() != self._parent:
             os.kill(os.getpid(), signal.SIGTERM)
+
+    def unpark(self) -> None:
+        """Put messages that a worker of another version laid aside back on this process's queues, if it can be done."""
+        for queue in self.concurrency.queues:
+            try:
+                messages = self._broker.unpark(queue)
+            except ServiceUnreachableError as error:
+                log.warning("Parked messages of %s stay where they are: %s", queue, error)
+            else:
+                if messages:
+                    log.info("%d parked messages are back on %s", messages, queue)
 
     def drain(self) -> None:
         """Begin nothing more; what is being called is finished."""

@@ -12,6 +12,7 @@ from routing.errors import CheapfirstError, ServiceUnreachableError, Trouble
 from storage import claims, live_items, recording
 from storage.records import Escalated, Released, Routed
 from storage.reserving import SpendingRules
+from workers.telemetry_setup import tell
 
 if TYPE_CHECKING:
     from storage.claims import Claim
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from workers.leases import Leases
     from workers.steered_task import SteeredTask
     from workers.task_cache import TaskCache
+    from workers.telemetry import Telemetry
 
 log = logging.getLogger(__name__)
 
@@ -56,21 +58,14 @@ class LivePipeline:
         handler: ItemHandler,
         leases: Leases,
         day_budget: DayBudget | None,
+        telemetry: Telemetry | None,
     ) -> None:
         self._database = database
         self._tasks = tasks
         self._handler = handler
         self._leases = leases
         self._day_budget = day_budget
-
-    async def keep_leases(self) -> None:
-        """Extend the leases in hand until cancelled. A ledger that cannot be reached is tried again."""
-        while True:
-            await asyncio.sleep(self._leases.lease_ms / 3000)
-            try:
-                await asyncio.to_thread(self._leases.refresh, self._database, extend=True)
-            except ServiceUnreachableError as error:
-                log.warning("Leases were not extended: %s", error)
+        self._telemetry = telemetry
 
     async def run(self, item: LiveItem) -> bool:
         """Return True once the item is answered, False where nobody waits for it any more or its job does not run.
@@ -114,7 +109,10 @@ class LivePipeline:
             else:
                 record = self._handler.unpaid(task, claim.unpaid[0])
             item.trouble = _trouble_of(record)
-            return record.next if await self._write(record) else None
+            is_ours = await self._write(record)
+            if self._telemetry is not None:
+                tell(self._telemetry, [record])
+            return record.next if is_ours else None
         finally:
             self._leases.drop(token)
 

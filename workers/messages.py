@@ -8,15 +8,18 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
 MAX_CHUNK = 1000
+VERSION = 1
+PARKED = ".parked"
+"""What follows a queue's name in that of the list where its messages of other versions wait."""
 
 
 class ChunkMessage(BaseModel):
     """One message: positions of items of one job, all queued for the tier whose queue it is on.
 
-    `v` is the version of this form; a worker refuses forms it does not know.
+    `v` is the version of this form; a worker parks forms it does not know.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
@@ -24,6 +27,12 @@ class ChunkMessage(BaseModel):
     v: Literal[1] = 1
     job: int = Field(ge=1)
     items: list[Annotated[int, Field(ge=1)]] = Field(min_length=1, max_length=MAX_CHUNK)
+
+
+def is_of_another_version(message: Mapping[str, object]) -> bool:
+    """Tell whether a message says that it is of a version this worker does not know."""
+    version = message.get("v")
+    return isinstance(version, int) and not isinstance(version, bool) and version != VERSION
 
 
 def chunks(keys: Iterable[tuple[int, int]], size: int) -> Iterator[ChunkMessage]:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from kombu.exceptions import OperationalError
 
 from routing.errors import ServiceUnreachableError
 from storage import sweeping
-from workers.messages import chunks
+from workers.messages import PARKED, chunks
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from celery import Celery
 
@@ -40,26 +41,37 @@ class Publisher:
         what stays queued.
         """
         published = 0
-        try:
-            with self._app.producer_or_acquire() as producer:
-                for message in chunks(keys, self.chunk(tier)):
-                    fields = message.model_dump()
-                    self._app.send_task(
-                        tier,
-                        kwargs=fields,
-                        queue=tier,
-                        producer=producer,
-                        retry=False,
-                        # What Flower shows; Celery's own careful form of it costs a fifth of the whole call.
-                        argsrepr="()",
-                        kwargsrepr=repr(fields),
-                    )
-                    published += 1
-        except (OperationalError, OSError) as error:
-            raise ServiceUnreachableError(
-                "The broker cannot be reached.", "Start Redis, or correct REDIS_URL."
-            ) from error
+        with _reaching_the_broker(), self._app.producer_or_acquire() as producer:
+            for message in chunks(keys, self.chunk(tier)):
+                fields = message.model_dump()
+                self._app.send_task(
+                    tier,
+                    kwargs=fields,
+                    queue=tier,
+                    producer=producer,
+                    retry=False,
+                    # What Flower shows; Celery's own careful form of it costs a fifth of the whole call.
+                    argsrepr="()",
+                    kwargsrepr=repr(fields),
+                )
+                published += 1
         return published
+
+    def park(self, tier: str, message: Mapping[str, object]) -> None:
+        """Lay a message of another version aside, for a worker of that version to put back on the queue.
+
+        Raises ServiceUnreachableError where the broker cannot be reached.
+        """
+        with _reaching_the_broker():
+            self._app.send_task(tier, kwargs=dict(message), queue=tier + PARKED, retry=False)
+
+
+@contextmanager
+def _reaching_the_broker() -> Iterator[None]:
+    try:
+        yield
+    except (OperationalError, OSError) as error:
+        raise ServiceUnreachableError("The broker cannot be reached.", "Start Redis, or correct REDIS_URL.") from error
 
 
 def publish_job(database: Database, publisher: Publisher, job_id: int, tiers: Sequence[str]) -> int:

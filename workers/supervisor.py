@@ -33,15 +33,17 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 CHECK_S = 1.0
-STALL_S = 45.0
-"""How long a worker may neither claim nor settle anything while its queue holds messages."""
+STALL_S = 20.0
+"""How long a worker may neither claim nor settle anything while its queue holds messages all that time."""
 START_S = 30.0
 """How long a new process may take before its first heartbeat is missed."""
 GRACE_S = 90.0
 """How long calls in flight may take to finish when workers are stopped."""
 KILL_AFTER_STALL_S = 10.0
 _RESTART_DELAYS_S = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
-_LIVED_LONG_S = 60.0
+"""How long to wait after a process that had come up, and after the first, second, ... in a row that had not."""
+_REPORT_AGE_S = 2.0
+"""How old the newest report of a process that lives may be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,16 +69,24 @@ class _Process:
         self.name = f"{'-'.join(command.queues)}-{os.getpid()}-{index}@{socket.gethostname()}"
         self.child: subprocess.Popen[bytes] | None = None
         self.started = 0.0
-        self.failures = 0
+        self.has_come_up = False
+        self.starts_in_vain = 0
         self.start_at = 0.0
+        self.still_since: float | None = None
         self.kill_at: float | None = None
 
     def pause_before_restart(self) -> None:
-        if monotonic() - self.started > _LIVED_LONG_S:
-            self.failures = 0
-        delay = _RESTART_DELAYS_S[min(self.failures, len(_RESTART_DELAYS_S) - 1)]
-        self.failures += 1
-        self.start_at = monotonic() + delay
+        self.starts_in_vain = 0 if self.has_come_up else self.starts_in_vain + 1
+        self.start_at = monotonic() + _RESTART_DELAYS_S[min(self.starts_in_vain, len(_RESTART_DELAYS_S) - 1)]
+
+    def stands_still(self, stall_s: float, *, still: bool, idle_s: float) -> bool:
+        """Note whether nothing moves although something waits; tell whether that has lasted for too long."""
+        now = monotonic()
+        if not still:
+            self.still_since = None
+        elif self.still_since is None or idle_s < now - self.still_since - _REPORT_AGE_S:
+            self.still_since = now
+        return self.still_since is not None and now - self.still_since >= stall_s
 
 
 class Supervisor:
@@ -104,6 +114,11 @@ class Supervisor:
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="supervisor", daemon=True)
         self.restarts = 0
+
+    @property
+    def starts_in_vain(self) -> dict[str, int]:
+        """How many processes in a row have ended before they came up, by the queues they were to serve."""
+        return {"-".join(process.command.queues): process.starts_in_vain for process in self._processes}
 
     @property
     def pids(self) -> list[int]:
@@ -149,6 +164,8 @@ class Supervisor:
                 start_new_session=True,
             )
         process.started = monotonic()
+        process.has_come_up = False
+        process.still_since = None
         process.kill_at = None
 
     def _log(self, process: _Process) -> AbstractContextManager[IO[bytes] | None]:
@@ -158,9 +175,12 @@ class Supervisor:
 
     def _run(self) -> None:
         while not self._closing.wait(CHECK_S):
-            for process in self._processes:
-                self._look_after(process)
-            self._replace_stalled()
+            try:
+                for process in self._processes:
+                    self._look_after(process)
+                self._replace_stalled()
+            except Exception as error:  # noqa: BLE001 - whatever it is (no memory to start a process), go on looking
+                log.warning("Supervising failed: %s", type(error).__name__)
 
     def _look_after(self, process: _Process) -> None:
         if process.child is None:
@@ -170,38 +190,60 @@ class Supervisor:
         elif process.child.poll() is not None:
             log.warning("Worker %s ended with status %s", process.name, process.child.returncode)
             process.child = None
+            with contextlib.suppress(CheapfirstError):
+                self._look_at_reports([process])
             process.pause_before_restart()
         elif process.kill_at is not None and monotonic() >= process.kill_at:
             _signal(process.child, signal.SIGKILL)
 
     def _replace_stalled(self) -> None:
         try:
-            reports = {(report.name, report.queue): report for report in workers.running(self._database)}
+            reports = self._look_at_reports(self._processes)
             waiting = {
                 queue: self._broker.queue_length(queue) > 0
                 for process in self._processes
                 for queue in process.command.queues
             }
         except CheapfirstError:
-            return  # without ledger or broker nobody can make progress; replacing workers would not help
+            # Without ledger or broker nobody can make progress; replacing workers would not help.
+            for process in self._processes:
+                process.still_since = None
+            return
         for process in self._processes:
-            if process.child is None or process.kill_at is not None or monotonic() - process.started < START_S:
-                continue
-            if any(
-                waiting[queue] and _stalled(reports.get((process.name, queue)), self._stall_s)
-                for queue in process.command.queues
-            ):
-                log.warning("Worker %s stands still and is replaced", process.name)
-                process.kill_at = monotonic() + KILL_AFTER_STALL_S
-                _signal(process.child, signal.SIGTERM)
+            if process.child is not None and process.kill_at is None:
+                self._replace_if_stalled(process, reports[process.name], waiting)
+
+    def _look_at_reports(self, processes: Sequence[_Process]) -> dict[str, list[workers.WorkerReport]]:
+        """Return what these processes last said of their queues, and note which of them have come up."""
+        running = workers.running(self._database)
+        reports = {process.name: [report for report in running if report.name == process.name] for process in processes}
+        for process in processes:
+            lived_ms = (monotonic() - process.started) * 1000
+            if any(report.silent_ms < lived_ms for report in reports[process.name]):
+                process.has_come_up = True  # whatever ends it later, the next one may come at once
+        return reports
+
+    def _replace_if_stalled(
+        self, process: _Process, reports: Sequence[workers.WorkerReport], waiting: Mapping[str, bool]
+    ) -> None:
+        lived_s = monotonic() - process.started
+        stalled = process.stands_still(
+            self._stall_s,
+            still=any(waiting[queue] for queue in process.command.queues) and not any(map(_is_busy, reports)),
+            # One that is not heard of has made no progress that anybody knows of.
+            idle_s=min((report.idle_ms / 1000 for report in reports), default=lived_s),
+        )
+        if stalled and lived_s > START_S:
+            log.warning("Worker %s stands still and is replaced", process.name)
+            process.kill_at = monotonic() + KILL_AFTER_STALL_S
+            _signal(process.child, signal.SIGTERM)
 
 
-def _stalled(report: workers.WorkerReport | None, stall_s: float) -> bool:
-    if report is None:
-        return True  # not heard of for longer than a heartbeat may be missed
-    return report.in_flight == 0 and not report.blocked and report.idle_ms > stall_s * 1000
+def _is_busy(report: workers.WorkerReport) -> bool:
+    return report.in_flight > 0 or report.blocked
 
 
-def _signal(child: subprocess.Popen[bytes], number: signal.Signals) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        child.send_signal(number)
+def _signal(child: subprocess.Popen[bytes] | None, number: signal.Signals) -> None:
+    if child is not None:
+        with contextlib.suppress(ProcessLookupError):
+            child.send_signal(number)

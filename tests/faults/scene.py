@@ -13,9 +13,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from sqlalchemy import select
+from sqlmodel import col
+
 from storage import jobs
 from storage.database import Database
 from storage.states import JobState
+from storage.tables import Item
 from tests.faults.oracle import Findings, examine
 from tests.support.redis_process import Persistence, RedisProcess
 from tests.support.runs import COMMAND, ROOT, ModelServerProcess, Workplace, first_task, slow_engines
@@ -106,6 +110,14 @@ class Scene:
         """Return how many items have ended."""
         job = self.stands()
         return job.items_done + job.items_failed
+
+    def leases(self, tier: str) -> dict[int, str]:
+        """Return the lease of each item that is in a worker's hands, by position."""
+        with self.database.read() as connection:
+            held = select(col(Item.position), col(Item.lease_token)).where(
+                col(Item.tier) == tier, col(Item.lease_token).is_not(None)
+            )
+            return {row.position: row.lease_token for row in connection.execute(held)}
 
     def wait_for_the_end(self, within_s: float = END_WITHIN_S) -> bool:
         """Return whether the job ended in time."""

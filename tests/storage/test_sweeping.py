@@ -12,7 +12,7 @@ def test_an_expired_lease_is_released_and_claimable(ledger: Database) -> None:
     """The sweeper finds what a killed worker held."""
     job = running_job(ledger, 2)
     claim(ledger, job.id, [1], lease_ms=-1)
-    assert sweeping.release_expired(ledger) == sweeping.Released(1, 0)
+    assert sweeping.release_expired(ledger) == sweeping.Released({"cheap": [(job.id, 1)]}, 0)
     assert sweeping.claimable(ledger, "cheap", 0, 10) == [(job.id, 1), (job.id, 2)]
     assert sweeping.waiting_tiers(ledger) == {"cheap"}
 
@@ -21,7 +21,7 @@ def test_a_live_lease_is_left_alone(ledger: Database) -> None:
     """Nothing is taken from a worker that lives."""
     job = running_job(ledger, 1)
     claim(ledger, job.id, [1])
-    assert sweeping.release_expired(ledger) == sweeping.Released(0, 0)
+    assert sweeping.release_expired(ledger) == sweeping.Released({}, 0)
     assert sweeping.claimable(ledger, "cheap", 0, 10) == []
 
 
@@ -31,7 +31,7 @@ def test_an_item_claimed_three_times_without_a_record_is_quarantined(ledger: Dat
     for _ in range(3):
         assert claim(ledger, job.id, [1], lease_ms=-1) is not None
         outcome = sweeping.release_expired(ledger)
-    assert outcome == sweeping.Released(0, 1)
+    assert outcome == sweeping.Released({}, 1)
     assert results.trail(ledger, job.id, "1").item.fail_reason == FailReason.QUARANTINED
     stands = progress.read(ledger, job.name)
     assert (stands.job.state, stands.tiers[0].failed, stands.tiers[0].queued) == (JobState.DONE, 1, 0)

@@ -39,7 +39,7 @@ def test_each_queue_has_a_task_of_its_name(app: WorkerApp) -> None:
 @pytest.mark.parametrize(
     "message",
     [
-        {"v": 2, "job": 1, "items": [1]},
+        {"v": "a document", "job": 1, "items": [1]},
         {"v": 1, "job": 1, "items": ["a document"]},
         {"v": 1, "job": 1, "items": [1], "text": "a document"},
         {},

@@ -46,14 +46,19 @@ class QueueLengths:
 
 
 def _supervisor(
-    ledger: Database, logs: Path | None, *commands: WorkerCommand, length: int = 0, stall_s: float = 60
+    ledger: Database,
+    logs: Path | None,
+    *commands: WorkerCommand,
+    length: int = 0,
+    stall_s: float = 60,
+    broker: QueueLengths | None = None,
 ) -> Supervisor:
     environment: Mapping[str, str] = {"PATH": os.environ["PATH"], "A_TEST_SAYS": "hello"}
     return Supervisor(
         commands,
         environment=environment,
         database=ledger,
-        broker=QueueLengths(length),  # type: ignore[arg-type]
+        broker=broker or QueueLengths(length),  # type: ignore[arg-type]
         log_directory=logs,
         stall_s=stall_s,
     )
@@ -70,6 +75,7 @@ def _wait(condition: Callable[[], bool], timeout_s: float = 10) -> None:
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(supervisor, "CHECK_S", 0.05)
     monkeypatch.setattr(supervisor, "START_S", 0.5)
+    monkeypatch.setattr(supervisor, "_REPORT_AGE_S", 0.3)
     monkeypatch.setattr(supervisor, "KILL_AFTER_STALL_S", 0.5)
     monkeypatch.setattr(supervisor, "GRACE_S", 1.0)
 
@@ -79,6 +85,7 @@ def test_a_process_that_ends_is_started_again(sqlite_ledger: Database, tmp_path:
     code = "import os\nprint(os.environ['A_TEST_SAYS'], os.environ['CHEAPFIRST_EXIT_WITH_PARENT'], flush=True)\n"
     with _supervisor(sqlite_ledger, tmp_path / "logs", Script(("cheap",), code=code + OBEDIENT)) as watched:
         (first,) = watched.pids
+        _wait(lambda: "started" in (tmp_path / "logs" / "worker-cheap.log").read_text())
         os.kill(first, signal.SIGKILL)
         _wait(lambda: watched.pids not in ([], [first]))
         assert watched.restarts == 1
@@ -96,7 +103,7 @@ def test_processes_end_with_the_context(sqlite_ledger: Database, tmp_path: Path)
 
 def test_a_process_that_says_nothing_while_work_waits_is_replaced(sqlite_ledger: Database, tmp_path: Path) -> None:
     """Even one that ignores the request to leave."""
-    with _supervisor(sqlite_ledger, tmp_path, Script(("cheap",), code=DEAF), length=1) as watched:
+    with _supervisor(sqlite_ledger, tmp_path, Script(("cheap",), code=DEAF), length=1, stall_s=0.5) as watched:
         first = watched.pids
         _wait(lambda: watched.restarts >= 1)
         assert watched.pids != first
@@ -116,22 +123,84 @@ def test_only_a_process_that_stands_still_is_replaced(
     sqlite_ledger: Database, tmp_path: Path, *, in_flight: int, blocked: bool, idle_ms: int, length: int, replaced: bool
 ) -> None:
     """Waiting for an answer, for a provider, or for work is no standstill."""
-    with _supervisor(sqlite_ledger, tmp_path, Script(("cheap",)), length=length, stall_s=5) as watched:
-        (pid,) = watched.pids
-        name = Path(f"/proc/{pid}/cmdline").read_text().split("\0")[-2]
-        deadline = time.monotonic() + 1.5
+    with _supervisor(sqlite_ledger, tmp_path, Script(("cheap",)), length=length, stall_s=1) as watched:
+        name = _name(watched)
+        deadline = time.monotonic() + 2.5
         while time.monotonic() < deadline and not watched.restarts:
-            workers.report(
-                sqlite_ledger,
-                name=name,
-                queue="cheap",
-                concurrency=1,
-                in_flight=in_flight,
-                blocked=blocked,
-                idle_ms=idle_ms,
-            )
+            _report(sqlite_ledger, name, in_flight=in_flight, blocked=blocked, idle_ms=idle_ms)
             threading.Event().wait(0.05)
         assert (watched.restarts > 0) == replaced
+
+
+def test_a_process_that_was_idle_for_long_is_given_time_to_begin(sqlite_ledger: Database, tmp_path: Path) -> None:
+    """What counts is how long its queue has held messages, not how long it had none."""
+    broker = QueueLengths(0)
+    with _supervisor(sqlite_ledger, tmp_path, Script(("cheap",)), stall_s=1, broker=broker) as watched:
+        name = _name(watched)
+        began = time.monotonic()
+        while time.monotonic() < began + 2.5:
+            elapsed_s = time.monotonic() - began
+            broker.length = int(elapsed_s > 1.0)
+            idle_ms = 60_000 if elapsed_s < 1.5 else 0  # it takes half a second to begin
+            _report(sqlite_ledger, name, idle_ms=idle_ms)
+            threading.Event().wait(0.05)
+        assert watched.restarts == 0
+
+
+def test_a_process_that_came_up_is_followed_at_once(
+    sqlite_ledger: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However often it is killed; only those that end before they come up are waited for, longer and longer."""
+    monkeypatch.setattr(supervisor, "_RESTART_DELAYS_S", (0.0, 0.0, 60.0))
+    with _supervisor(sqlite_ledger, tmp_path, Script(("cheap",))) as watched:
+        for restarts in range(1, 4):
+            (pid,) = _wait_for_pids(watched)
+            _report(sqlite_ledger, _name(watched), idle_ms=0)
+            os.kill(pid, signal.SIGKILL)
+            _wait(lambda: watched.restarts == restarts)  # noqa: B023 - called before the next one
+        assert watched.starts_in_vain == {"cheap": 0}
+        for restarts in range(1, 3):
+            (pid,) = _wait_for_pids(watched)
+            workers.forget(sqlite_ledger, _name(watched))
+            os.kill(pid, signal.SIGKILL)
+            _wait(lambda: watched.starts_in_vain == {"cheap": restarts})  # noqa: B023 - called before the next one
+        threading.Event().wait(0.3)
+        assert (watched.pids, watched.restarts) == ([], 4)
+
+
+def test_a_supervisor_outlives_its_own_faults(
+    sqlite_ledger: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A machine without memory for a new process has some later."""
+    with _supervisor(sqlite_ledger, tmp_path, Script(("cheap",))) as watched:
+        (first,) = watched.pids
+        with monkeypatch.context() as scarce:
+            scarce.setattr(supervisor.subprocess, "Popen", _no_memory)
+            os.kill(first, signal.SIGKILL)
+            _wait(lambda: watched.restarts >= 2)
+        _wait(lambda: watched.pids not in ([], [first]))
+
+
+def _no_memory(*_: object, **__: object) -> None:
+    raise MemoryError
+
+
+def _name(watched: Supervisor) -> str:
+    (pid,) = _wait_for_pids(watched)
+    command = Path(f"/proc/{pid}/cmdline")
+    _wait(lambda: "-c\0" in command.read_text())  # before that, it is a copy of this process
+    return command.read_text().split("\0")[-2]
+
+
+def _wait_for_pids(watched: Supervisor) -> list[int]:
+    _wait(lambda: watched.pids != [])
+    return watched.pids
+
+
+def _report(ledger: Database, name: str, *, idle_ms: int, in_flight: int = 0, blocked: bool = False) -> None:
+    workers.report(
+        ledger, name=name, queue="cheap", concurrency=1, in_flight=in_flight, blocked=blocked, idle_ms=idle_ms
+    )
 
 
 def test_without_a_ledger_nobody_is_replaced(tmp_path: Path) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from storage import jobs
+from routing.errors import ServiceUnreachableError
+from storage import jobs, sweeping
 from storage.database import Database
 from tests.support.engine_room import PublishedKeys
 from tests.support.ledgers import claim, running_job
@@ -16,10 +17,18 @@ class QueueLengths:
 
     def __init__(self, **lengths: int) -> None:
         self.lengths = lengths
+        self.brought_forward: list[tuple[str, int]] = []
+
+    def ping(self) -> None:
+        """Be there."""
 
     def queue_length(self, queue: str) -> int:
         """Return the length a test gave."""
         return self.lengths.get(queue, 0)
+
+    def bring_forward(self, queue: str, messages: int) -> None:
+        """Note what was asked for."""
+        self.brought_forward.append((queue, messages))
 
 
 @pytest.fixture(autouse=True)
@@ -48,13 +57,40 @@ def test_a_backlog_is_left_alone(ledger: Database) -> None:
     assert published.keys == {}
 
 
-def test_what_a_dead_worker_held_comes_back_in_the_same_sweep(ledger: Database) -> None:
-    """Its lease ran out, so its items are due at once."""
+def test_what_a_dead_worker_held_goes_to_the_front_of_its_queue_at_once(ledger: Database) -> None:
+    """However long the backlog is; the backlog itself is not published again."""
+    job = running_job(ledger, 3)
+    claim(ledger, job.id, [2], lease_ms=-1)
+    published, broker = PublishedKeys(), QueueLengths(cheap=1000)
+    assert sweeper.sweep(ledger, broker, published) == 1  # type: ignore[arg-type]
+    assert published.keys == {"cheap": [(job.id, 2)]}
+    assert broker.brought_forward == [("cheap", 1)]
+
+
+class Away(QueueLengths):
+    """A broker that cannot be reached."""
+
+    def ping(self) -> None:
+        """Fail."""
+        raise ServiceUnreachableError("The broker cannot be reached.")
+
+
+def test_without_a_broker_nothing_is_taken_back(ledger: Database) -> None:
+    """It would wait behind any backlog, as nothing tells any more that its message has to be published."""
     job = running_job(ledger, 1)
     claim(ledger, job.id, [1], lease_ms=-1)
+    with pytest.raises(ServiceUnreachableError):
+        sweeper.sweep(ledger, Away(), PublishedKeys())  # type: ignore[arg-type]
+    assert sweeping.claimable(ledger, "cheap", 0, 10) == []
+
+
+def test_whatever_many_dead_workers_held_comes_back_in_one_sweep(ledger: Database) -> None:
+    """A sweep takes leases back in batches, and goes on until there are none."""
+    job = running_job(ledger, 2500)
+    claim(ledger, job.id, list(range(1, 2501)), lease_ms=-1)
     published = PublishedKeys()
-    _sweep(ledger, published)
-    assert published.keys == {"cheap": [(job.id, 1)]}
+    _sweep(ledger, published, cheap=1)
+    assert published.keys == {"cheap": [(job.id, position) for position in range(1, 2501)]}
 
 
 def test_a_halted_job_is_not_published(ledger: Database) -> None:

@@ -14,7 +14,7 @@ from tests.support.ended_jobs import LedgerJob, documents
 if TYPE_CHECKING:
     from storage.database import Database
 
-WORKER = WorkerReport(name="w@host", queue="cheap", concurrency=20, in_flight=3, blocked=False, idle_ms=0)
+WORKER = WorkerReport(name="w@host", queue="cheap", concurrency=20, in_flight=3, blocked=False, idle_ms=0, silent_ms=0)
 
 
 @pytest.fixture

@@ -1,0 +1,81 @@
+"""What is asked of a real Redis: lengths, order, and messages that wait aside."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import redis
+from pydantic import SecretStr
+
+from tests.support.redis_process import RedisProcess
+from workers.app import WorkerApp, create_app
+from workers.broker import Broker
+from workers.settings import Settings
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[RedisProcess]:
+    """A Redis of this test's own."""
+    with RedisProcess(tmp_path / "redis") as running:
+        yield running
+
+
+@pytest.fixture
+def broker(server: RedisProcess) -> Iterator[Broker]:
+    """A view of it."""
+    view = Broker(SecretStr(server.url))
+    yield view
+    view.close()
+
+
+@pytest.fixture
+def app(server: RedisProcess, tmp_path: Path) -> WorkerApp:
+    """An application that publishes one item per message there."""
+    file = tmp_path / "cheapfirst.yaml"
+    file.write_text("models:\n  m: {provider: openai, model: gpt-5-mini}\nqueues:\n  cheap: {chunk: 1}\n")
+    settings = Settings.model_validate({"REDIS_URL": server.url, "CHEAPFIRST_DEPLOYMENT": file})
+    return create_app(settings)
+
+
+def _items_in_the_order_they_are_taken(server: RedisProcess, queue: str) -> list[int]:
+    taken = []
+    with redis.Redis.from_url(server.url) as client:
+        while (message := client.rpop(queue)) is not None:
+            assert isinstance(message, bytes)
+            arguments, fields, _ = json.loads(base64.b64decode(json.loads(message)["body"]))
+            assert arguments == []
+            taken += fields["items"]
+    return taken
+
+
+def test_what_is_brought_forward_is_taken_next_in_its_order(
+    server: RedisProcess, broker: Broker, app: WorkerApp
+) -> None:
+    """Items of a dead worker do not wait behind a backlog."""
+    app.publisher.publish("cheap", [(1, 4), (1, 5), (1, 6)])
+    messages = app.publisher.publish("cheap", [(1, 1), (1, 2)])
+    assert (messages, broker.queue_length("cheap")) == (2, 5)
+    broker.bring_forward("cheap", messages)
+    assert _items_in_the_order_they_are_taken(server, "cheap") == [1, 2, 4, 5, 6]
+
+
+def test_bringing_forward_what_is_gone_changes_nothing(broker: Broker) -> None:
+    """Somebody was faster."""
+    broker.bring_forward("cheap", 3)
+    assert broker.queue_length("cheap") == 0
+
+
+def test_a_message_of_another_version_waits_aside_until_a_worker_puts_it_back(
+    server: RedisProcess, broker: Broker, app: WorkerApp
+) -> None:
+    """It is told by `check`, and whole when it comes back."""
+    app.tasks["cheap"](v=2, job=1, items=[7], hint="new")
+    assert (broker.queue_length("cheap"), broker.queue_length("cheap.parked")) == (0, 1)
+    assert "1 messages of another version wait on cheap.parked: start a worker of that version." in broker.advice()
+    assert broker.unpark("cheap") == 1
+    assert broker.unpark("cheap") == 0
+    assert _items_in_the_order_they_are_taken(server, "cheap") == [7]
