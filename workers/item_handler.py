@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from storage.records import ItemRecord, Routed
     from workers.accounting import Accountant
     from workers.answer_cache import AnswerCache
+    from workers.running_jobs import RunningJobs
     from workers.steered_task import SteeredTask
 
 FIRST_DELAY_MS = 1_000
@@ -46,6 +47,7 @@ class ItemHandler:
         accountant: Accountant,
         flags: Mapping[str, Flag],
         cache: AnswerCache,
+        running: RunningJobs,
         jitter: Callable[[], float] = random.random,
     ) -> None:
         self._database = database
@@ -53,6 +55,7 @@ class ItemHandler:
         self._accountant = accountant
         self._flags = flags
         self._cache = cache
+        self._running = running
         self._jitter = jitter
 
     def unavailable_for_s(self, task: SteeredTask, item: ClaimedItem) -> float:
@@ -73,6 +76,10 @@ class ItemHandler:
         """Return the record of an item that no budget pays for any more."""
         turn = Turn(self._accountant, item, task, 0)
         return turn.end(turn.failed(FailReason.BUDGET))
+
+    async def job_runs(self, job_id: int) -> bool | None:
+        """Tell whether items of a job may be called, None while the ledger cannot be reached."""
+        return await self._running.runs(job_id)
 
     async def handle(
         self, item: ClaimedItem, task: SteeredTask, item_budget_nano_usd: int | None, gate_wait_ms: int
@@ -95,7 +102,7 @@ class ItemHandler:
             return await self._refused(turn, error)
         except UsageError as error:
             return turn.end(turn.unwritable(error))
-        return turn.conclude(verdict)
+        return turn.end(turn.released(0)) if verdict is None else turn.conclude(verdict)
 
     async def _route(self, turn: Turn, item_budget_nano_usd: int | None) -> Routed | None:
         facts = turn.facts(self._flags)
@@ -132,8 +139,8 @@ class ItemHandler:
         bound = self._accountant.upper_bound(turn.task, models, turn.item)
         return turn.cost_nano_usd + bound <= item_budget_nano_usd
 
-    async def _answer(self, turn: Turn, item_budget_nano_usd: int | None) -> Verdict:
-        """Ask until an answer passes or repairs are used up; every call is written down."""
+    async def _answer(self, turn: Turn, item_budget_nano_usd: int | None) -> Verdict | None:
+        """Ask until an answer passes or repairs are used up; None where the job was halted between two calls."""
         while True:
             completion = await self._call(turn, turn.model)
             verdict = turn.judge(completion)
@@ -146,6 +153,8 @@ class ItemHandler:
                 return verdict
             if not (turn.begin_whole() or turn.begin_repair(completion, verdict)):
                 return verdict
+            if await self._running.runs(turn.item.job_id) is False:
+                return None  # the turn carries what the next call is, whenever it is made
 
     async def _call(self, turn: Turn, model: str) -> Completion:
         """Ask a model, or give the answer that is kept of the same call."""

@@ -25,7 +25,7 @@ async def keep_leases(database: Database, leases: Leases) -> None:
     """Extend the leases in hand until cancelled."""
     while True:
         await asyncio.sleep(leases.lease_ms / 1000 / _LOOKS_PER_LEASE)
-        await _tried(lambda: leases.refresh(database, extend=True))
+        await _tried(lambda: leases.extend(database))
 
 
 async def look_after_jobs(database: Database, name: str) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import suppress
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -35,6 +36,9 @@ if TYPE_CHECKING:
     from workers.task_cache import TaskCache
 
 log = logging.getLogger(__name__)
+
+LEDGER_AGAIN_S = 0.5
+"""How long until a ledger that could not be reached is asked again whether a job runs."""
 
 
 class Pipeline:
@@ -82,7 +86,7 @@ class Pipeline:
         task = self._task(job_id)
         if task is None or self._stopping.is_set():
             return 0
-        token = self._leases.take(job_id)
+        token = self._leases.take()
         try:
             claim = self._claim(task, tier, job_id, positions, token)
             if claim is None:
@@ -148,20 +152,31 @@ class Pipeline:
         while not self._stopping.is_set() and (wait_s := self._handler.unavailable_for_s(task, item)) > 0:
             await self._pause(wait_s)
         async with self._gate:
-            if self._stopping.is_set() or self._leases.halted(item.job_id):
+            if not await self._may_call(item.job_id):
                 return untouched(item)
             gate_wait_ms = round((monotonic() - arrived) * 1000)
             return await self._handler.handle(item, task, claim.item_budget_nano_usd, gate_wait_ms)
 
+    async def _may_call(self, job_id: int) -> bool:
+        """Tell whether a job still runs. While nobody knows nothing is bought: it could not be written down."""
+        while not self._stopping.is_set():
+            runs = await self._handler.job_runs(job_id)
+            if runs is not None:
+                return runs
+            await self._stopping_within(LEDGER_AGAIN_S)
+        return False
+
     async def _pause(self, wait_s: float) -> None:
         self._waiting_for_provider += 1
         try:
-            async with asyncio.timeout(wait_s):
-                await self._stopping.wait()
-        except TimeoutError:
-            return
+            await self._stopping_within(wait_s)
         finally:
             self._waiting_for_provider -= 1
+
+    async def _stopping_within(self, wait_s: float) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(wait_s):
+                await self._stopping.wait()
 
 
 def untouched(item: ClaimedItem) -> ItemRecord:
