@@ -56,12 +56,13 @@ class LiveServices:
     pipeline: LivePipeline
     _models: ModelGateway
     _upkeep: Sequence[asyncio.Task[None]]
+    _closing: asyncio.Event
     _ground: ExitStack
 
     async def aclose(self) -> None:
         """Let go of connections, the ledger and the model servers that were started here."""
-        for task in self._upkeep:
-            task.cancel()
+        self._closing.set()
+        await asyncio.gather(*self._upkeep)
         await self._models.aclose()
         await asyncio.to_thread(self._ground.close)
 
@@ -112,11 +113,12 @@ async def open_services(task: Path, deployment: Path | None, settings: Settings 
         day_budget=day_budget(spec),
         telemetry=telemetry,
     )
+    closing = asyncio.Event()
     upkeep = [
-        asyncio.create_task(keep_leases(database, leases)),
-        asyncio.create_task(look_after_jobs(database, f"gateway-{uuid.uuid4().hex}")),
+        asyncio.create_task(keep_leases(database, leases, closing)),
+        asyncio.create_task(look_after_jobs(database, f"gateway-{uuid.uuid4().hex}", closing)),
     ]
-    return LiveServices(database, ground.job, ground.task, pipeline, models, upkeep, ground.stack)
+    return LiveServices(database, ground.job, ground.task, pipeline, models, upkeep, closing, ground.stack)
 
 
 def _lay(task_path: Path, deployment_path: Path | None, settings: Settings | None) -> _Ground:

@@ -12,6 +12,7 @@ from routing.errors import CheapfirstError, ServiceUnreachableError, Trouble
 from storage import claims, live_items, recording
 from storage.records import Escalated, Released, Routed
 from storage.reserving import SpendingRules
+from workers.event_wait import is_set_within
 from workers.telemetry_setup import tell
 
 if TYPE_CHECKING:
@@ -78,13 +79,13 @@ class LivePipeline:
                 case Routed(tier=tier) | Escalated(tier=tier):
                     item.tier = tier
                 case Released(delay_ms=delay_ms):
-                    await _rest(item, delay_ms / 1000)
+                    await is_set_within(delay_ms / 1000, item.given_up)
                 case None:
                     standing = await asyncio.to_thread(live_items.standing, self._database, item.job_id, item.position)
                     if standing.is_answered or not standing.job_runs:
                         return standing.is_answered
                     item.tier = standing.tier
-                    await _rest(item, LOOK_AGAIN_S)
+                    await is_set_within(LOOK_AGAIN_S, item.given_up)
                 case _:
                     return True
         return False
@@ -143,9 +144,3 @@ class LivePipeline:
 def _trouble_of(record: ItemRecord) -> Trouble | None:
     last = record.attempts[-1].trouble if record.attempts else None
     return Trouble(last) if last in set(Trouble) else None
-
-
-async def _rest(item: LiveItem, wait_s: float) -> None:
-    with suppress(TimeoutError):
-        async with asyncio.timeout(wait_s):
-            await item.given_up.wait()

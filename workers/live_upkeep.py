@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from routing.errors import CheapfirstError
 from storage import sweeping
+from workers.event_wait import is_set_within
 from workers.watches import WATCH_S, Watches
 
 if TYPE_CHECKING:
@@ -21,18 +22,16 @@ log = logging.getLogger(__name__)
 _LOOKS_PER_LEASE = 3
 
 
-async def keep_leases(database: Database, leases: Leases) -> None:
-    """Extend the leases in hand until cancelled."""
-    while True:
-        await asyncio.sleep(leases.lease_ms / 1000 / _LOOKS_PER_LEASE)
+async def keep_leases(database: Database, leases: Leases, closing: asyncio.Event) -> None:
+    """Extend the leases in hand until told to end. It ends with no thread at the ledger any more."""
+    while not await is_set_within(leases.lease_ms / 1000 / _LOOKS_PER_LEASE, closing):
         await _tried(lambda: leases.extend(database))
 
 
-async def look_after_jobs(database: Database, name: str) -> None:
-    """Let what watches active jobs act, and give back what dead processes reserved, until cancelled."""
+async def look_after_jobs(database: Database, name: str, closing: asyncio.Event) -> None:
+    """Let what watches active jobs act, and give back what dead processes reserved, until told to end, as above."""
     watches = Watches(database, name)
-    while True:
-        await asyncio.sleep(WATCH_S)
+    while not await is_set_within(WATCH_S, closing):
         await _tried(watches.look)
         await _tried(lambda: sweeping.release_expired(database))
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from contextlib import suppress
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -19,6 +18,7 @@ from storage.records import ItemRecord, Released
 from storage.reserving import SpendingRules
 from storage.states import StopReason
 from workers.chunk import Chunk
+from workers.event_wait import is_set_within
 from workers.recorder import Finished
 
 if TYPE_CHECKING:
@@ -163,20 +163,15 @@ class Pipeline:
             runs = await self._handler.job_runs(job_id)
             if runs is not None:
                 return runs
-            await self._stopping_within(LEDGER_AGAIN_S)
+            await is_set_within(LEDGER_AGAIN_S, self._stopping)
         return False
 
     async def _pause(self, wait_s: float) -> None:
         self._waiting_for_provider += 1
         try:
-            await self._stopping_within(wait_s)
+            await is_set_within(wait_s, self._stopping)
         finally:
             self._waiting_for_provider -= 1
-
-    async def _stopping_within(self, wait_s: float) -> None:
-        with suppress(TimeoutError):
-            async with asyncio.timeout(wait_s):
-                await self._stopping.wait()
 
 
 def untouched(item: ClaimedItem) -> ItemRecord:

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 WATCH_S = 2.0
-ROLE_LEASE_MS = 10_000
+ROLE_LEASE_MS = 6_000
+"""How long a duty is kept by a process that is not heard of: what dead workers held waits for it as well."""
 
 
 class Watches:

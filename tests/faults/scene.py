@@ -16,7 +16,7 @@ from typing import Any, Self
 from sqlalchemy import select
 from sqlmodel import col
 
-from storage import jobs
+from storage import jobs, migrate, progress
 from storage.database import Database
 from storage.states import JobState
 from storage.tables import Item
@@ -76,9 +76,8 @@ class Scene:
                 slow_engines(Workplace(place.folder, environment), self._latency_ms)
             )
             self.place = slow
-            upgraded = slow.run("db", "upgrade")
-            assert upgraded.code == 0, upgraded.err
             self.database = ending.enter_context(closing(Database(self._database_url)))
+            migrate.upgrade(self.database)
             self._ending = ending.pop_all()
         return self
 
@@ -118,6 +117,15 @@ class Scene:
                 col(Item.tier) == tier, col(Item.lease_token).is_not(None)
             )
             return {row.position: row.lease_token for row in connection.execute(held)}
+
+    def calls_without_a_record(self) -> int:
+        """Return how many calls the provider has been sent, or has answered, that no record tells of.
+
+        Exact while no worker runs.
+        """
+        calls = self.server.calls()
+        recorded = sum(use.attempts for use in progress.models(self.database, self.stands().id))
+        return int(calls["in_flight"] + sum(calls["answered"].values()) - recorded)
 
     def wait_for_the_end(self, within_s: float = END_WITHIN_S) -> bool:
         """Return whether the job ended in time."""
