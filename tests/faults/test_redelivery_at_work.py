@@ -11,6 +11,7 @@ from storage import jobs
 from storage.database import Database
 from storage.states import JobState
 from tests.faults.oracle import Findings, examine
+from tests.faults.scene import wait_until
 from tests.faults.trial import Trial
 from tests.support.engine_room import engine_room
 from tests.support.ledgers import TASK, TIERS, running_job
@@ -42,7 +43,8 @@ def test_messages_delivered_three_times_at_once_are_called_once(ledger: Database
     ):
         job = running_job(ledger, count, task=CHECKED)
         room.published.keys["cheap"] = [(job.id, position) for position in range(1, count + 1)]
-        for tier in TIERS:
+        for tier, handed_on in zip(TIERS, (count, count // 2), strict=True):
+            assert wait_until(lambda t=tier, n=handed_on: len(room.published.keys.get(t, ())) == n, 30) is not None
             positions = [position for _, position in room.published.keys[tier]]
             messages = [positions[start : start + CHUNK] for start in range(0, count, CHUNK)] * DELIVERIES
             trial.random.shuffle(messages)

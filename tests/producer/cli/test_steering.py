@@ -38,16 +38,6 @@ def test_a_paused_job_can_be_resumed(cheapfirst: CommandLine, home_ledger: Datab
     assert (ended.code, "cannot be resumed: it is done" in ended.err) == (2, True)
 
 
-def test_a_job_that_ended_while_it_was_paused_is_done_when_resumed(
-    cheapfirst: CommandLine, home_ledger: Database
-) -> None:
-    """The calls that were in flight were its last."""
-    job = LedgerJob(home_ledger, documents("a"))
-    cheapfirst("pause")
-    job.accept({})
-    assert job.record.state is JobState.DONE
-
-
 def test_failed_items_are_queued_again(cheapfirst: CommandLine, home_ledger: Database) -> None:
     """A done job with failed items runs again; one without has nothing to retry."""
     job = LedgerJob(home_ledger, documents("a", "b"))
