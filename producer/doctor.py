@@ -17,6 +17,7 @@ from producer.services import model_server_urls, with_running_broker
 from producer.task_folder import load_task
 from routing.deployment import DeploymentSpec
 from routing.errors import CheapfirstError, InvalidFileError, ProviderError, ServiceUnreachableError
+from routing.route_rules import RouteRules, compile_route_rules
 from storage import clock, migrate
 from workers.broker import Broker
 from workers.gateway_setup import open_gateway
@@ -50,12 +51,14 @@ class Finding:
 
 
 def examine(settings: Settings, deployment: Path | None, task: Path | None) -> Iterator[Finding]:
-    """Yield what is found, as it is found: versions, files, keys, broker, ledger, clocks, models."""
+    """Yield what is found, as it is found: versions, files, keys, broker, ledger, clocks, flags, models."""
     yield Finding("versions", "ok", _versions())
     frozen = None if task is None else (yield from _read("task", lambda: load_task(task)))
     spec = yield from _read("deployment", lambda: deployment_for(settings, deployment, task)[1])
     yield from _guarded("broker", _broker(with_running_broker(settings)))
     yield from _guarded("ledger", _ledger(settings))
+    if spec is not None and frozen is not None:
+        yield from _flags(spec, frozen)
     if spec is not None:
         yield from _guarded("models", _models(settings, spec, frozen))
 
@@ -129,6 +132,16 @@ def _ledger(settings: Settings) -> Iterator[Finding]:
 
 def _local_ms() -> int:
     return time.time_ns() // 1_000_000
+
+
+def _flags(spec: DeploymentSpec, task: FrozenTask) -> Iterator[Finding]:
+    rules = compile_route_rules(task.route.rules)
+    if not isinstance(rules, RouteRules):  # a task that was read has none such
+        return
+    for name, rule in rules.flags().items():
+        if name not in spec.flags:
+            message = f"Rule `{rule}` reads it, the deployment does not set it: it is null there."
+            yield Finding(f"flag {name}", "advice", message, "Add it under `flags`, or correct its name in the rule.")
 
 
 def _models(settings: Settings, spec: DeploymentSpec, task: FrozenTask | None) -> Iterator[Finding]:

@@ -13,6 +13,7 @@ from routing.checks.confidence import schema_with_confidence, without_confidence
 from routing.checks.registry import compile_checks
 from routing.failed_fields import ask_for, failed_fields, merged, part_of_schema
 from routing.field_names import field_names
+from routing.field_path import known_part, leading_to
 from routing.grounding.source_text import SourceText
 from routing.output_schema import compile_output_schema
 from routing.prompts import PromptSet
@@ -44,7 +45,9 @@ class CompiledTask:
         shown = self._schema.json_schema
         self.schema_characters = len(json.dumps(shown))
         self._prompts = PromptSet(task, schema_with_confidence(shown) if self._reports_itself else shown)
-        self._checks = compile_checks(task.checks, field_names(shown))
+        fields = field_names(shown)
+        self._checks = compile_checks(task.checks, fields)
+        self._nameable = fields | {place for path in task.checks.grounded for place in leading_to(path)}
         self._agreement = None if agreement is None else AgreementCheck(agreement.fields, task.compare)
 
     def prompt(
@@ -86,9 +89,10 @@ class CompiledTask:
         output = said if result.output is None else result.output
         evidence = Evidence(output, answer, completion, SourceText(source_text))
         found = [check.check(evidence) for check in self._checks]
+        failures = (failure for checked in found for failure in checked.failures)
         return Verdict(
             output=output,
-            failures=(*result.failures, *(failure for checked in found for failure in checked.failures)),
+            failures=tuple(map(self._told, (*result.failures, *failures))),
             spans={path: span for checked in found for path, span in checked.spans.items()},
             repaired=answer.repaired,
             confidence=next((checked.confidence for checked in found if checked.confidence is not None), None),
@@ -112,10 +116,19 @@ class CompiledTask:
             return (_no_opinion(answer.failures[0]),)
         result = self._schema.validate(self._without_confidence(answer.output))
         if result.output is None:
-            return (_no_opinion(result.failures[0]),)
+            return (_no_opinion(self._told(result.failures[0])),)
         assert self._agreement is not None
         assert output is not None
         return self._agreement.check(output, result.output)
+
+    def _told(self, failure: Failure) -> Failure:
+        """Return a failure that names what the task names: keys of the model's own making may be the document's words.
+
+        A rule's field is named by the rule.
+        """
+        if not failure.field or failure.check is CheckName.RULES:
+            return failure
+        return dataclasses.replace(failure, field=known_part(failure.field, self._nameable))
 
     def _without_confidence(self, output: JsonObject) -> JsonObject:
         return without_confidence(output, self._schema.json_schema) if self._reports_itself else output

@@ -7,13 +7,14 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Container, Iterable, Iterator, Sequence
 
     from routing.json_value import JsonValue
 
 EACH = "[*]"  # no name holds a bracket
 ANY_KEY = "*"  # the name of what stands under keys the schema does not list
 
+_NAME = re.compile(r"[^.\[\]]+")
 _STEP = re.compile(r"\.?(?P<name>[^.\[\]]+)|\[(?P<index>\d{1,9}|\*)\]")
 
 
@@ -33,16 +34,46 @@ def parse_path(path: str) -> tuple[str | int, ...]:
     return tuple(steps)
 
 
+def is_name(key: str) -> bool:
+    """Tell whether a path can name this key; one with a dot or a bracket in it would read as several steps."""
+    return _NAME.fullmatch(key) is not None
+
+
 def format_path(steps: Iterable[str | int]) -> str:
     """Write steps as a path, the way failures name fields."""
     path = ""
     for step in steps:
-        if isinstance(step, int):
-            path += f"[{step}]"
-        elif step == EACH:
-            path += EACH
-        else:
-            path += f".{step}" if path else step
+        path = below(path, step)
+    return path
+
+
+def below(path: str, step: str | int) -> str:
+    """Return the path one step below another; a key that no path can name is `*`."""
+    if isinstance(step, int):
+        return f"{path}[{step}]"
+    if step == EACH:
+        return path + EACH
+    name = step if is_name(step) else ANY_KEY
+    return f"{path}.{name}" if path else name
+
+
+def leading_to(path: str) -> Iterator[str]:
+    """Yield a path and every path above it. Raises ValueError where it is no path."""
+    steps = parse_path(path)
+    for count in range(len(steps)):
+        yield format_path(EACH if isinstance(step, int) else step for step in steps[: count + 1])
+
+
+def known_part(path: str, fields: Container[str]) -> str:
+    """Return a path as far as it is one of a schema's `field_names`, and `*` for what goes on from there.
+
+    Keys the schema leaves open are the model's own words, which it may have read in the document.
+    """
+    taken: list[str | int] = []
+    for step in parse_path(path):
+        if format_path(EACH if isinstance(known, int) else known for known in (*taken, step)) not in fields:
+            return format_path((*taken, ANY_KEY))
+        taken.append(step)
     return path
 
 

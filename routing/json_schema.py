@@ -10,6 +10,7 @@ import jsonschema_rs
 from routing.errors import InvalidFileError, Problem
 from routing.field_path import format_path
 from routing.output_schema import MAX_FAILURES, SchemaResult
+from routing.validation_work import Thoroughness, ValidationWork
 from routing.verdict import CheckName, Failure
 
 if TYPE_CHECKING:
@@ -18,6 +19,12 @@ if TYPE_CHECKING:
     from routing.json_value import JsonObject
 
 _MAX_PATTERN_BYTES = 10 << 20  # of a compiled pattern, the regex crate's own default
+MOST_VISITS = 1_000_000
+"""At about 50 ns each; a value that comes to more is refused."""
+MOST_EXPLAINED_VISITS = 5_000
+"""At about 10 us each: an error keeps those of every alternative that was tried, all the way down."""
+_TOO_MUCH = "it is nested too deeply to be held against the alternatives of this schema"
+_UNEXPLAINED = "it does not follow the schema, and is nested too deeply to tell where"
 
 
 class JsonOutputSchema:
@@ -26,6 +33,9 @@ class JsonOutputSchema:
     def __init__(self, json_schema: JsonObject, file: str) -> None:
         """Compile the document. Raises InvalidFileError where it is no schema, or points outside of itself."""
         self._json_schema = json_schema
+        self._work = ValidationWork(json_schema)
+        if self._work.is_endless or self._is_too_much({}):
+            raise InvalidFileError([Problem(file, 0, 0, "not a JSON Schema: its references lead back to themselves")])
         try:
             self._validator = jsonschema_rs.validator_for(
                 dict(json_schema),
@@ -44,9 +54,30 @@ class JsonOutputSchema:
 
     def validate(self, value: JsonObject) -> SchemaResult:
         """Check a parsed answer; a valid one comes out as it came in."""
+        if self._work.is_needed:
+            return self._validate_carefully(value)
+        return self._explained(value)
+
+    def _validate_carefully(self, value: JsonObject) -> SchemaResult:
+        if self._is_too_much(value):
+            return _refused(_TOO_MUCH)
+        if self._validator.is_valid(value):
+            return SchemaResult(value)
+        if self._work.exceeds(value, MOST_EXPLAINED_VISITS, Thoroughness.ALL):
+            return _refused(_UNEXPLAINED)
+        return self._explained(value)
+
+    def _is_too_much(self, value: JsonObject) -> bool:
+        return self._work.is_needed and self._work.exceeds(value, MOST_VISITS, Thoroughness.BY_KIND)
+
+    def _explained(self, value: JsonObject) -> SchemaResult:
         errors = islice(self._validator.iter_errors(value), MAX_FAILURES)
         failures = tuple(_failure(error) for error in errors)
         return SchemaResult(None, failures) if failures else SchemaResult(value)
+
+
+def _refused(reason: str) -> SchemaResult:
+    return SchemaResult(None, (Failure(CheckName.SCHEMA, "", reason),))
 
 
 def _problem(error: Exception, file: str) -> Problem:
@@ -60,6 +91,8 @@ def _failure(error: jsonschema_rs.ValidationError) -> Failure:
     steps, kind = error.instance_path, error.kind.as_dict()
     if error.kind.name == "required":
         return Failure(CheckName.SCHEMA, format_path([*steps, str(kind["property"])]), "it is missing")
+    if error.kind.name == "propertyNames":  # its message quotes the key
+        return Failure(CheckName.SCHEMA, format_path(steps), "a key is not as the schema wants keys to be")
     if error.kind.name in {"additionalProperties", "unevaluatedProperties"}:
         return _unexpected(steps, kind)
     return Failure(CheckName.SCHEMA, format_path(steps), error.message)

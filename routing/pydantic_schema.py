@@ -14,6 +14,7 @@ from routing.field_path import format_path, take
 from routing.output_schema import MAX_FAILURES, SchemaResult
 from routing.pydantic_module import load_model
 from routing.strict_json import MAX_INTEGER, UnstorableJsonError, check_storable
+from routing.validation_work import Thoroughness, ValidationWork
 from routing.verdict import CheckName, Failure
 
 if TYPE_CHECKING:
@@ -24,6 +25,11 @@ if TYPE_CHECKING:
 # pydantic's own messages are templates; these, and those of validators the user wrote, may say what they were given.
 _MESSAGES_WITH_INPUT = frozenset({"value_error", "assertion_error", "union_tag_invalid", "uuid_parsing"})
 _TEMPLATE_MESSAGES = frozenset(get_args(ErrorType)) - _MESSAGES_WITH_INPUT
+
+
+MOST_VISITS = 20_000
+"""At about 3 us each: pydantic tries the members of a union in full, those with a discriminator apart."""
+_TOO_MUCH = "it is nested too deeply to be held against the schema's unions, which have no discriminator"
 
 
 class PydanticOutputSchema:
@@ -37,6 +43,7 @@ class PydanticOutputSchema:
         """Run the model's file. Raises InvalidFileError."""
         self._model = load_model(source, class_name, file)
         self._json_schema = json_schema
+        self._work = ValidationWork(json_schema)
         self._has_decimals = "decimal" in source.casefold()
 
     @property
@@ -46,6 +53,8 @@ class PydanticOutputSchema:
 
     def validate(self, value: JsonObject) -> SchemaResult:
         """Check a parsed answer and return it in the model's JSON form."""
+        if self._work.is_needed and self._work.exceeds(value, MOST_VISITS, Thoroughness.BY_DISCRIMINATOR):
+            return _refused(_TOO_MUCH)
         try:
             model = self._model.model_validate_json(orjson.dumps(value), strict=True)
             output = self._dump(model)

@@ -58,6 +58,15 @@ class RouteRules:
                 return RuleMatch(rule.spec.id, rule.spec.tier, facts.signals(rule.condition.paths.items()))
         return None
 
+    def flags(self) -> dict[str, str]:
+        """Return the deployment's flags that rules read, each with the id of the first rule that does."""
+        first: dict[str, str] = {}
+        for rule in self._rules:
+            for steps in rule.condition.paths.values():
+                if steps[0] == "flags" and len(steps) > 1:
+                    first.setdefault(str(steps[1]), rule.spec.id)
+        return first
+
 
 def compile_route_rules(rules: Sequence[RouteRuleSpec]) -> RouteRules | tuple[RouteRuleProblem, ...]:
     """Compile rules over the facts of an item, or tell every mistake in them.

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, ClassVar
 
-from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError, meta
-from jinja2.exceptions import SecurityError
-from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2 import TemplateError, TemplateSyntaxError, meta
 
 from routing.errors import UsageError
+from routing.template_language import ForbiddenError, counted, is_short
+from routing.template_sandbox import WORK, Sandbox, TooMuchError, Work
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 MAX_RENDERED_CHARACTERS = 16 * 1024 * 1024
+_NAMED = re.compile(
+    r"'(\w+)' is undefined|'[\w ]+' has no attribute '(\w+)'|access to attribute '(\w+)' of '\w+' object is unsafe\."
+)
 
 
 class TemplateProblemError(UsageError):
@@ -36,39 +40,53 @@ class Template:
     Raises TemplateProblemError where the text is not a template.
     """
 
-    # Nothing is escaped: the text goes to a model, not into a page.
-    _environment: ClassVar = ImmutableSandboxedEnvironment(
-        undefined=StrictUndefined, autoescape=False, keep_trailing_newline=True
-    )
+    _environment: ClassVar = Sandbox()
 
     def __init__(self, text: str) -> None:
+        self._source = text
         self._literal = None if is_template(text) else text
+        self.variables: frozenset[str] = frozenset()
+        if self._literal is None:
+            self._compile(text)
+
+    def _compile(self, text: str) -> None:
         try:
-            tree = self._environment.parse(text)
+            if not is_short(self._environment, text):
+                raise TemplateProblemError("This template is too long: give texts, not programs.", 1)
+            tree = counted(self._environment.parse(text))
             self.variables = frozenset(meta.find_undeclared_variables(tree))
-            self._template = self._environment.from_string(text)
+            self._template = self._environment.from_string(tree)
+        except ForbiddenError as error:
+            raise TemplateProblemError(error.message, error.line) from None
         except TemplateSyntaxError as error:
             raise TemplateProblemError(error.message or "This is not a template.", error.lineno) from None
-        except (TemplateError, RecursionError, ValueError) as error:
+        except (TemplateError, RecursionError, ValueError, SyntaxError, MemoryError) as error:
             raise TemplateProblemError(f"This template cannot be compiled ({type(error).__name__}).", 1) from None
 
     def render(self, variables: Mapping[str, object]) -> str:
-        """Fill it in. Raises UsageError where it names something that is not given, or writes without end."""
+        """Fill it in. Raises UsageError where it names something that is not given, or works without end."""
         if self._literal is not None:
             return self._literal
         try:
             return self._bounded(variables)
-        except TemplateError as error:  # its messages name variables, never values
-            raise UsageError(f"A template cannot be filled in: {error}.") from None
+        except TemplateError as error:
+            raise UsageError(f"A template cannot be filled in: {self._told(error)}.") from None
         except Exception as error:  # noqa: BLE001 - templates are code of the user's; whatever they raise is theirs
             raise UsageError(f"A template cannot be filled in: {type(error).__name__}.") from None
+
+    def _told(self, error: TemplateError) -> str:
+        """Return what an error says where it names nothing but words of the template: a key may be the document's."""
+        message = str(error)
+        named = _NAMED.fullmatch(message)
+        is_ours = isinstance(error, TooMuchError) or (named is not None and named[named.lastindex or 0] in self._source)
+        return message.removesuffix(".") if is_ours else type(error).__name__
 
     def _bounded(self, variables: Mapping[str, object]) -> str:
         parts: list[str] = []
         size = 0
-        for part in self._template.generate(variables):
+        for part in self._template.generate({**variables, WORK: Work()}):
             size += len(part)
             if size > MAX_RENDERED_CHARACTERS:
-                raise SecurityError(f"it writes more than {MAX_RENDERED_CHARACTERS} characters")
+                raise TooMuchError(f"it writes more than {MAX_RENDERED_CHARACTERS} characters")
             parts.append(part)
         return "".join(parts)

@@ -16,6 +16,14 @@ MAX_CHARACTERS = 1_000_000
 MAX_NODES = 20_000
 MAX_DEPTH = 50
 
+MAX_NUMBER_CHARACTERS = 64
+"""YAML reads 1:59:59 as a number, and needs time that grows with the square of its length."""
+
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""libyaml where PyYAML was built with it; PyYAML's own parser takes ten times as long over a hostile file."""
+
+_TEXT, _MAP, _LIST = (f"tag:yaml.org,2002:{name}" for name in ("str", "map", "seq"))
+
 Path: TypeAlias = tuple[str | int, ...]
 
 
@@ -73,11 +81,11 @@ def parse_yaml(text: str, file: str) -> YamlSource:
 
 
 def _compose(text: str) -> yaml.Node | None:
-    events = list(_bounded(yaml.parse(text, Loader=yaml.SafeLoader)))
+    events = list(_bounded(yaml.parse(text, Loader=_LOADER)))
     aliases = [event for event in events if isinstance(event, yaml.AliasEvent)]
     if aliases:
         raise _FormError("aliases are not allowed here", aliases[0])
-    node: yaml.Node | None = yaml.compose(text, Loader=yaml.SafeLoader)
+    node: yaml.Node | None = yaml.compose(text, Loader=_LOADER)
     return node
 
 
@@ -108,6 +116,8 @@ class _Reader:
 
     def read(self, node: yaml.Node, path: Path) -> Any:  # noqa: ANN401 - YAML holds anything
         self.values[path] = _place(node)
+        if isinstance(node, yaml.CollectionNode) and node.tag not in {_MAP, _LIST}:
+            self._wrong(node, "tags are not allowed here")
         if isinstance(node, yaml.MappingNode):
             return self._read_map(node, path)
         if isinstance(node, yaml.SequenceNode):
@@ -129,6 +139,9 @@ class _Reader:
         return data
 
     def _scalar(self, node: yaml.Node) -> Any:  # noqa: ANN401 - YAML holds anything
+        if node.tag != _TEXT and len(node.value) > MAX_NUMBER_CHARACTERS:
+            self._wrong(node, "this value cannot be read")
+            return None
         try:
             value = self._scalars.construct_object(node)
         except (yaml.YAMLError, ValueError, OverflowError):

@@ -161,4 +161,10 @@ def _is_outage(error: DBAPIError) -> bool:
     sqlite_name = getattr(error.orig, "sqlite_errorname", None)
     if sqlite_name is not None:
         return str(sqlite_name).startswith(_SQLITE_OUTAGES)
-    return type(error.orig).__name__ in {"OperationalError", "AdminShutdown", "CannotConnectNow", "InterfaceError"}
+    return type(error.orig).__name__ in {
+        "OperationalError",
+        "ConnectionTimeout",
+        "AdminShutdown",
+        "CannotConnectNow",
+        "InterfaceError",
+    }

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit, urlunsplit
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from routing.errors import UsageError
@@ -32,6 +33,21 @@ class Settings(BaseSettings):
     exit_with_parent: bool = Field(default=False, validation_alias="CHEAPFIRST_EXIT_WITH_PARENT")
     collector: str | None = Field(default=None, validation_alias="OTEL_EXPORTER_OTLP_ENDPOINT")
     telemetry_content: bool = Field(default=False, validation_alias="CHEAPFIRST_TELEMETRY_CONTENT")
+
+    @field_validator("redis_url")
+    @classmethod
+    def _verified(cls, url: SecretStr | None) -> SecretStr | None:
+        """Ask for certificates to be verified where TLS is wanted and nothing is said: kombu would not look at them."""
+        if url is None or not url.get_secret_value().startswith("rediss://"):
+            return url
+        try:
+            parts = urlsplit(url.get_secret_value())
+        except ValueError:  # told where it is used, without quoting it
+            return url
+        if "ssl_cert_reqs" in parse_qs(parts.query):
+            return url
+        query = "&".join(filter(None, (parts.query, "ssl_cert_reqs=required")))
+        return SecretStr(urlunsplit(parts._replace(query=query)))
 
     @property
     def database_url(self) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from routing.checks.check import CheckResult
-from routing.field_path import parse_path, select
+from routing.field_path import below, parse_path, select
 from routing.verdict import CheckName, Failure, Span
 
 if TYPE_CHECKING:
@@ -54,8 +54,8 @@ def _find(value: JsonValue, source: SourceText) -> Span | str:
 def _leaves(values: Iterator[tuple[str, JsonValue]]) -> Iterator[tuple[str, JsonValue]]:
     for path, value in values:
         if isinstance(value, list):
-            yield from _leaves((f"{path}[{index}]", element) for index, element in enumerate(value))
+            yield from _leaves((below(path, index), element) for index, element in enumerate(value))
         elif isinstance(value, dict):
-            yield from _leaves((f"{path}.{key}", member) for key, member in value.items())
+            yield from _leaves((below(path, key), member) for key, member in value.items())
         else:
             yield path, value

@@ -69,7 +69,7 @@ def test_a_good_answer_passes_every_check() -> None:
 
 
 def test_all_failures_are_told() -> None:
-    """Schema, grounding, rules, confidence and length, each with its field."""
+    """Schema, grounding, rules, confidence and length, each with its field; one that the schema has not is `*`."""
     checks = ChecksSpec(
         grounded=("company", "total"),
         rules=("total >= 0", "company != 'x'"),
@@ -85,7 +85,7 @@ def test_all_failures_are_told() -> None:
         (CheckName.RULES, "total"),
         (CheckName.CONFIDENCE, "company"),
         (CheckName.CONFIDENCE, "total"),
-        (CheckName.CONFIDENCE, "extra"),
+        (CheckName.CONFIDENCE, "*"),
         (CheckName.LENGTH, ""),
     ]
     assert verdict.output == {"company": "Other", "total": -1, "extra": 1}

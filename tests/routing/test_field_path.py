@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from routing.field_path import check_path, format_path, parse_path, select
+from routing.field_path import check_path, format_path, known_part, leading_to, parse_path, select
 
 OUTPUT = {"total": 1, "seller": {"name": "A"}, "lines": [{"amount": 2}, {"amount": 3}, {}], "grid": [[1], [2, 3]]}
 FIELDS = frozenset({"total", "seller", "seller.name", "lines", "lines[*]", "lines[*].amount", "labels", "labels.*"})
@@ -59,3 +59,34 @@ def test_an_unknown_path_is_told_with_the_nearest_one() -> None:
     assert check_path("totl", FIELDS) == "the schema has no field `totl`; did you mean `total`?"
     assert check_path("zzzzzz", FIELDS) == "the schema has no field `zzzzzz`"
     assert "is not a field path" in str(check_path("total[", FIELDS))
+
+
+@given(st.lists(st.text(max_size=4) | st.integers(0, 99), min_size=1).filter(lambda steps: isinstance(steps[0], str)))
+def test_any_key_is_written_so_that_its_path_can_be_read(steps: list[str | int]) -> None:
+    """Keys are the model's to choose; one that would read as several steps is told as `*`."""
+    if steps[0] == "[*]":
+        return
+    assert len(parse_path(format_path(steps))) == len(steps)
+
+
+@pytest.mark.parametrize(
+    ("path", "told"),
+    [
+        ("total", "total"),
+        ("lines[3].amount", "lines[3].amount"),
+        ("lines[3].secret", "lines[3].*"),
+        ("secret", "*"),
+        ("secret.total", "*"),
+        ("labels.secret.more", "labels.*"),
+        ("labels.*", "labels.*"),
+        ("total[0]", "total.*"),
+    ],
+)
+def test_a_path_is_told_as_far_as_the_schema_has_it(path: str, told: str) -> None:
+    """What the schema does not name may be a word of the document."""
+    assert known_part(path, FIELDS) == told
+
+
+def test_the_paths_that_lead_to_another_are_its_beginnings() -> None:
+    """Indexes stand for every element."""
+    assert list(leading_to("lines[2].amount")) == ["lines", "lines[*]", "lines[*].amount"]

@@ -3,8 +3,10 @@ from __future__ import annotations
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import pytest
+import redis
 
 from producer.embedded.redis_server import EmbeddedRedis
 
@@ -78,8 +80,8 @@ def test_configured_services_are_reached(
     cheapfirst: CommandLine, folder: Path, monkeypatch: pytest.MonkeyPatch, home_ledger: Database
 ) -> None:
     """Broker, ledger and clock each say how they stand."""
-    with EmbeddedRedis(folder / "redis") as redis:
-        monkeypatch.setenv("REDIS_URL", redis.url)
+    with EmbeddedRedis(folder / "redis") as server:
+        monkeypatch.setenv("REDIS_URL", server.url)
         code, findings = found(cheapfirst, "invoices")
     assert code == 0
     assert findings["broker"]["message"] == "answers"
@@ -136,3 +138,35 @@ def test_a_provider_is_asked_with_its_key(
     monkeypatch.setenv("A_KEY", "right")
     code, findings = found(cheapfirst)
     assert (code, findings["model small"]["message"]) == (0, "answers")
+
+
+def test_a_broker_that_is_not_safe_to_rely_on_is_advice(
+    cheapfirst: CommandLine, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Eviction and a missing password are told with their remedies, and do not change the exit code."""
+    with EmbeddedRedis(folder / "redis") as server:
+        with redis.Redis.from_url(server.url) as client:
+            client.config_set("maxmemory-policy", "allkeys-lru")
+            client.config_set("requirepass", "")
+        monkeypatch.setenv("REDIS_URL", f"redis://127.0.0.1:{urlsplit(server.url).port}/0")
+        ended = cheapfirst("check", "invoices", "--json")
+        with redis.Redis.from_url(f"redis://127.0.0.1:{urlsplit(server.url).port}/0") as client:
+            client.config_set("requirepass", urlsplit(server.url).password or "")
+    advice = [finding for finding in ended.json if finding["level"] == "advice"]
+    assert (ended.code, [finding["subject"] for finding in advice]) == (0, ["broker", "broker"])
+    assert "allkeys-lru" in advice[0]["message"]
+    assert "maxmemory-policy noeviction" in advice[0]["fix"]
+    assert "requirepass" in advice[1]["fix"]
+
+
+def test_a_flag_that_a_rule_names_and_nobody_set_is_advice(cheapfirst: CommandLine, folder: Path) -> None:
+    """Such a rule would never hold, and nothing else would tell; a flag that is set, even to false, is quiet."""
+    rules = 'route: {rules: [{id: careful, if: "flags.care and flags.extra == 1", tier: expensive}]}\n'
+    with (folder / "invoices" / "task.yaml").open("a") as file:
+        file.write(rules)
+    with (folder / "cheapfirst.yaml").open("a") as file:
+        file.write("flags: {care: false}\n")
+    code, findings = found(cheapfirst, "invoices")
+    assert (code, findings["flag extra"]["level"]) == (0, "advice")
+    assert "careful" in findings["flag extra"]["message"]
+    assert "flag care" not in findings
