@@ -39,7 +39,7 @@ def race(place: Workplace, count: int, *arguments: str) -> list[str]:
 
 def test_of_many_migrators_one_does_the_work(ledger_url: str, tmp_path: Path, trial: Trial) -> None:
     """All the others find it done, and say so."""
-    count = trial.size(10, 50)
+    count = trial.size(6, 50)
     said = Counter(
         "was upgraded" in printed
         for printed in race(Workplace(tmp_path, {"DATABASE_URL": ledger_url}), count, "db", "upgrade")
@@ -53,7 +53,7 @@ def test_of_many_migrators_one_does_the_work(ledger_url: str, tmp_path: Path, tr
 
 def test_of_many_submitters_of_one_job_one_writes_it(ledger: Database, tmp_path: Path, trial: Trial) -> None:
     """They name the same job, each item is in it once, and it runs to its end as if one had submitted it."""
-    processes, items = trial.size(8, 50), trial.size(60, 6_000)
+    processes, items = trial.size(6, 50), trial.size(40, 6_000)
     place = first_task(tmp_path)
     place.invoices(items)
     with RedisProcess(tmp_path / "redis") as redis:

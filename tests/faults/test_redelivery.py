@@ -221,7 +221,7 @@ def test_messages_delivered_three_times_count_once(ledger: Database, trial: Tria
         pass
 
     OnThisLedger.ledger, OnThisLedger.seen = ledger, Counter()
-    examples = trial.size(25, 1_000) if ledger.is_sqlite else trial.size(8, 250)
+    examples = trial.size(15, 1_000) if ledger.is_sqlite else trial.size(5, 250)
     run_state_machine_as_test(
         OnThisLedger,
         settings=settings(
