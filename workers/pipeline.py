@@ -12,7 +12,7 @@ import logging
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from routing.errors import CheapfirstError
+from routing.errors import CheapfirstError, ServiceUnreachableError
 from storage import claims, jobs
 from storage.records import ItemRecord, Released
 from storage.reserving import SpendingRules
@@ -81,8 +81,16 @@ class Pipeline:
     def run_chunk(self, tier: str, job_id: int, positions: Sequence[int]) -> int:
         """Work through those of these items that are free, and return how many; blocks until they are settled.
 
-        Nothing is raised for what the items or their provider do: that is recorded.
+        Nothing is raised for what the items or their provider do: that is recorded. Where the ledger cannot be reached
+        nothing is claimed, and the sweeper brings the message back.
         """
+        try:
+            return self._run_claimed(tier, job_id, positions)
+        except ServiceUnreachableError as error:
+            log.warning("%d items of job %d wait for the sweeper: %s", len(positions), job_id, error)
+            return 0
+
+    def _run_claimed(self, tier: str, job_id: int, positions: Sequence[int]) -> int:
         task = self._task(job_id)
         if task is None or self._stopping.is_set():
             return 0
@@ -112,6 +120,8 @@ class Pipeline:
     def _task(self, job_id: int) -> SteeredTask | None:
         try:
             return self._tasks.get(job_id)
+        except ServiceUnreachableError:
+            raise  # it says nothing of the task
         except CheapfirstError as error:
             # What makes a task unusable here (a package its schema needs) makes it unusable for every item.
             log.error("Job %d cannot run here: %s", job_id, error)  # noqa: TRY400 - the message says it all
