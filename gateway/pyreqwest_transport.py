@@ -75,7 +75,7 @@ def _builder() -> ClientBuilder:
 
 async def _parts(reader: ResponseBodyReader) -> AsyncIterator[bytes]:
     while (part := await reader.read_chunk()) is not None:
-        yield part
+        yield bytes(part)
 
 
 def _readable(headers: HeaderMap) -> dict[str, str]:

@@ -7,8 +7,8 @@ recorder hands escalated items on, once the ledger says where they are.
 
 from __future__ import annotations
 
-import asyncio
 import logging
+import threading
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -60,7 +60,7 @@ class Pipeline:
         self._loop = loop
         self._recorder = recorder
         self._day_budget = day_budget
-        self._stopping = asyncio.Event()
+        self._stopping = threading.Event()
         self._last_progress = monotonic()
         self._waiting_for_provider = 0
 
@@ -103,6 +103,7 @@ class Pipeline:
 
     def _drain(self) -> None:
         self._stopping.set()
+        self._handler.hurry()
         self._gate.open()
 
     def _task(self, job_id: int) -> SteeredTask | None:
@@ -145,21 +146,22 @@ class Pipeline:
 
     async def _when_its_turn(self, item: ClaimedItem, task: SteeredTask, claim: Claim) -> ItemRecord:
         arrived = monotonic()
-        while not self._stopping.is_set() and (wait_s := self._handler.unavailable_for_s(task, item)) > 0:
-            await self._pause(wait_s)
-        async with self._gate:
-            if self._stopping.is_set() or self._leases.halted(item.job_id):
-                return untouched(item)
-            gate_wait_ms = round((monotonic() - arrived) * 1000)
-            return await self._handler.handle(item, task, claim.item_budget_nano_usd, gate_wait_ms)
+        while True:
+            await self._wait_for_provider(item, task)
+            async with self._gate:
+                if self._stopping.is_set() or self._leases.halted(item.job_id):
+                    return untouched(item)
+                gate_wait_ms = round((monotonic() - arrived) * 1000)
+                record = await self._handler.handle(item, task, claim.item_budget_nano_usd, gate_wait_ms)
+            if record is not None:
+                return record
 
-    async def _pause(self, wait_s: float) -> None:
+    async def _wait_for_provider(self, item: ClaimedItem, task: SteeredTask) -> None:
+        if self._handler.is_available(task, item):
+            return
         self._waiting_for_provider += 1
         try:
-            async with asyncio.timeout(wait_s):
-                await self._stopping.wait()
-        except TimeoutError:
-            return
+            await self._handler.wait_until_available(task, item)
         finally:
             self._waiting_for_provider -= 1
 

@@ -50,7 +50,11 @@ if TYPE_CHECKING:
 
 
 class Turn:
-    """One turn of an item: the decisions it rests on, and every call made in it."""
+    """One turn of an item: the decisions it rests on, and every call made in it.
+
+    `asking` is the model that was called last, `compared` what it answered to small calls when it failed this one, None
+    where that was not asked.
+    """
 
     def __init__(self, accountant: Accountant, item: ClaimedItem, task: SteeredTask, gate_wait_ms: int) -> None:
         self._accountant = accountant
@@ -59,7 +63,7 @@ class Turn:
         self._began = monotonic()
         self._started_ms = accountant.now_ms()
         self._checks_ms = 0
-        self._asking, self._asked_by = "", self._decision
+        self._asked_by = self._decision
         self._decided = item.decided
         self._decisions: list[DecisionRecord] = []
         self._attempts: list[AttemptRecord] = []
@@ -74,12 +78,19 @@ class Turn:
         self.variant = task.variant(item.custom_id, item.tier)
         self.task = self.variant.task
         self.model = self.task.task.tier(item.tier).model
+        self.asking = self.model
+        self.compared: tuple[Completion, ...] | None = None
         self.prompt = self._first_prompt
 
     @property
     def is_holdout(self) -> bool:
         """Whether the item is accepted already, and runs here only to be measured."""
         return isinstance(self._carried, HeldFrom)
+
+    @property
+    def has_called(self) -> bool:
+        """Whether a call of this turn is written down already."""
+        return bool(self._attempts)
 
     @property
     def cost_nano_usd(self) -> int:
@@ -154,7 +165,7 @@ class Turn:
 
     def begin_call(self, model: str) -> None:
         """Date the call that is made next, and say of which model."""
-        self._asking, self._asked_by = model, self._decision
+        self.asking, self._asked_by = model, self._decision
         self._started_ms = self._accountant.now_ms()
 
     def judge(self, completion: Completion) -> Verdict:
@@ -195,9 +206,10 @@ class Turn:
             self._to_cache.append(to_keep(completion, self.steered.frozen.name, cache.max_age_days))
 
     def unanswered(self, error: ProviderTroubleError | CallRefusedError) -> None:
-        """Write down the call that was begun last and brought no answer."""
-        around = self._circumstances()
-        self._attempts.append(self._accountant.unanswered(self._asked_by, self._asking, error, around))
+        """Write down the call that was begun last and brought no answer, with the small ones it was compared with."""
+        around, compared = self._circumstances(), self.compared or ()
+        self._attempts.append(self._accountant.unanswered(self._asked_by, self.asking, error, around, compared))
+        self.compared = None
 
     def begin_whole(self) -> bool:
         """Prepare to ask for the whole object where only the failed fields were asked for; False where it was whole."""

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import random
+import time
 from collections.abc import Awaitable
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -13,7 +15,7 @@ from pydantic import SecretStr
 
 from evaluation.model_server.engine import EngineRequest
 from gateway.gateway import Gateway
-from gateway.limits import RateLimit
+from gateway.limits import HORIZON_S, RateLimit
 from gateway.pyreqwest_transport import PyreqwestTransport
 from gateway.transport import HttpAnswer
 from routing.completion import Completion, FinishReason, Message, Prompt
@@ -285,16 +287,71 @@ def test_trouble_goes_to_the_fallback_and_says_who_answered() -> None:
 
 
 def test_a_model_in_repeated_trouble_is_left_alone() -> None:
-    """After five troubles in a row nothing is called until the rest is over, and that is told beforehand."""
+    """Once it has been in trouble for long, nothing is sent until its rest is over, and that is told beforehand."""
     time = Time()
-    gateway = _gateway(Scripted(_error(500)), time)
+    scripted = Scripted(_error(500))
+    gateway = _gateway(scripted, time)
     for _ in range(2):
         with pytest.raises(ProviderTroubleError) as caught:
             _complete(gateway)
-    assert caught.value.trouble is Trouble.CIRCUIT_OPEN
+        assert (caught.value.trouble, caught.value.http_calls) == (Trouble.OVERLOADED, 4)
+    with pytest.raises(ProviderTroubleError) as caught:
+        _complete(gateway)
+    assert (caught.value.trouble, caught.value.http_calls) == (Trouble.CIRCUIT_OPEN, 0)
+    assert len(scripted.sent) == 8
     assert 0 < gateway.unavailable_for_s("small") <= 30
     time.now += 60
     assert gateway.unavailable_for_s("small") == 0
+
+
+def test_a_short_rest_is_waited_out() -> None:
+    """A call that begins while the provider wants none for two seconds is made after them."""
+    time = Time()
+    scripted = Scripted(_answer(429, b"{}", retry_after="2"), _answer())
+
+    async def both(gateway: Gateway) -> list[Completion]:
+        asked = [gateway.complete("small", PROMPT, max_output_tokens=50) for _ in range(2)]
+        return await asyncio.gather(*asked)
+
+    gateway = _gateway(scripted, time)
+    assert [answer.http_calls for answer in asyncio.run(both(gateway))] == [2, 1]
+    assert time.now >= 1002
+
+
+def test_whoever_waits_for_a_model_goes_on_once_it_answers() -> None:
+    """The answer to one call ends the wait of the others, however long they would have rested."""
+    script = [_error(500)] * 5 + [_answer()]
+
+    async def run() -> float:
+        gateway = Gateway({"small": _spec()}, {"small": SecretStr("k")}, Scripted(*script), jitter=lambda: 0.0)
+        for _ in range(2):
+            probing = asyncio.create_task(gateway.complete("small", PROMPT, max_output_tokens=50))
+            with suppress(ProviderTroubleError, TimeoutError):
+                await asyncio.wait_for(asyncio.shield(probing), 0.1)
+        assert gateway.unavailable_for_s("small") > 1
+        began = time.monotonic()
+        await asyncio.gather(probing, gateway.wait_until_available(["small"]))
+        return time.monotonic() - began
+
+    assert 1 < asyncio.run(run()) < 4
+
+
+def test_a_process_that_ends_waits_for_nothing_but_answers() -> None:
+    """Neither a shared limit nor a back-off holds it up; nothing was sent, and what was reserved is given back."""
+    limits = CountingLimits(wait_s=9.0)
+
+    async def run() -> ProviderTroubleError:
+        gateway = Gateway({"small": _spec(requests_per_minute=5)}, {}, Scripted(_answer()), limits=limits)
+        asked = asyncio.create_task(gateway.complete("small", PROMPT, max_output_tokens=50))
+        await asyncio.sleep(0)
+        gateway.hurry()
+        with pytest.raises(ProviderTroubleError) as caught:
+            await asked
+        return caught.value
+
+    ended = asyncio.run(run())
+    assert (ended.trouble, ended.http_calls) == (Trouble.CIRCUIT_OPEN, 0)
+    assert (sum(limits.told), limits.requests) == (0, 0)
 
 
 def test_an_unknown_model_is_told() -> None:
@@ -304,20 +361,25 @@ def test_an_unknown_model_is_told() -> None:
 
 
 class CountingLimits:
-    """A limit that makes everybody wait a second, and keeps what it was told."""
+    """A limit that makes everybody wait, and keeps what it was told."""
 
     def __init__(self, wait_s: float = 1.0) -> None:
-        self.wait_s = wait_s
+        self.waits_s = [wait_s]
         self.told: list[int] = []
+        self.requests = 0
 
     async def reserve(self, model: str, limit: RateLimit, tokens: int) -> float:
-        """Note the reserve."""
-        self.told.append(tokens)
-        return self.wait_s
+        """Note the reserve, where it is one. The last wait repeats."""
+        wait_s = self.waits_s.pop(0) if len(self.waits_s) > 1 else self.waits_s[0]
+        if wait_s <= HORIZON_S:
+            self.told.append(tokens)
+            self.requests += 1
+        return wait_s
 
-    async def settle(self, model: str, limit: RateLimit, tokens: int) -> None:
+    async def settle(self, model: str, limit: RateLimit, tokens: int, requests: int = 0) -> None:
         """Note the correction."""
         self.told.append(tokens)
+        self.requests += requests
 
     async def aclose(self) -> None:
         """Close nothing."""
@@ -329,6 +391,49 @@ def test_a_limited_model_reserves_waits_and_settles() -> None:
     completion = _complete(_gateway(Scripted(_answer()), time, _spec(requests_per_minute=5), limits=limits))
     assert (completion.limit_wait_ms, time.slept) == (1000.0, [1.0])
     assert sum(limits.told) == 15
+
+
+def test_a_call_that_is_far_from_its_turn_asks_again() -> None:
+    """Beyond the horizon nothing is reserved; the whole wait is told, and takes nothing from the deadline."""
+    limits, time = CountingLimits(), Time()
+    limits.waits_s = [60.0, 13.0, 2.0]
+    completion = _complete(_gateway(Scripted(_answer()), time, _spec(requests_per_minute=5), limits=limits))
+    assert time.slept == [10.0, 8.0, 2.0]
+    assert (completion.limit_wait_ms, limits.requests, sum(limits.told)) == (20_000.0, 1, 15)
+
+
+def test_every_exchange_is_reserved() -> None:
+    """A call that steps down twice is three requests at the provider; only the answered one used tokens."""
+    limits = CountingLimits(0.0)
+    refusals = [_error(400, "response_format is not supported"), _error(400, "no tools here")]
+    gateway = _gateway(Scripted(*refusals, _answer()), None, _spec(requests_per_minute=5), limits=limits)
+    assert _complete(gateway).http_calls == limits.requests == 3
+    assert sum(limits.told) == 15
+
+
+def test_a_limit_without_an_answer_ends_in_time() -> None:
+    """A Redis that hangs is trouble at the deadline, and holds up an answer by a second at most."""
+
+    class Hanging(CountingLimits):
+        async def settle(self, model: str, limit: RateLimit, tokens: int, requests: int = 0) -> None:
+            """Never settle."""
+            await asyncio.Event().wait()
+
+    class HangingAtOnce(Hanging):
+        async def reserve(self, model: str, limit: RateLimit, tokens: int) -> float:
+            """Never reserve."""
+            await asyncio.Event().wait()
+            return 0.0
+
+    spec = _spec(requests_per_minute=5, timeout_s=0.2)
+    answered = Gateway({"small": spec}, {}, Scripted(_answer()), limits=Hanging(0.0))
+    began = time.monotonic()
+    assert _complete(answered).text == ANSWER
+    assert time.monotonic() - began < 1.9
+    with pytest.raises(ProviderTroubleError) as caught:
+        _complete(Gateway({"small": spec}, {}, Scripted(_answer()), limits=HangingAtOnce()))
+    assert caught.value.trouble is Trouble.UNREACHABLE
+    assert time.monotonic() - began < 4
 
 
 def test_a_model_without_a_limit_asks_nobody() -> None:

@@ -1,4 +1,4 @@
-"""`python -m tests.support.asking CLIENT CALLS NAME=URL...`: ask servers many times at once, in a process that is weighed.
+"""`python -m tests.support.asking CLIENT CALLS NAME=URL...`: ask servers many times at once, and weigh this process.
 
 Prints a JSON object: for each name what came of the calls, how much memory they took above idle, and the time it took.
 """
@@ -24,13 +24,16 @@ CLIENTS = {"pyreqwest": PyreqwestTransport, "httpx": HttpxTransport}
 TIMEOUT_S = 20.0
 _PROMPT = Prompt((Message("user", "TOTAL 9.00"),), {"type": "object"})
 _STATUS = Path("/proc/self/status")
-_FORGET_PEAK = "5"
 
 
 def _resident_mb(line: str) -> float:
     found = re.search(rf"{line}:\s+(\d+) kB", _STATUS.read_text())
     assert found is not None
     return int(found[1]) / 1024
+
+
+def _forget_peak() -> None:
+    Path("/proc/self/clear_refs").write_text("5")
 
 
 async def _ask(client: str, calls: int, base_url: str) -> dict[str, object]:
@@ -44,7 +47,7 @@ async def _ask(client: str, calls: int, base_url: str) -> dict[str, object]:
             return error.trouble
         return answer.text[:10]
 
-    Path("/proc/self/clear_refs").write_text(_FORGET_PEAK)
+    _forget_peak()
     idle_mb, began = _resident_mb("VmRSS"), time.monotonic()
     outcomes = Counter(await asyncio.gather(*(outcome() for _ in range(calls))))
     taken = {"outcomes": outcomes, "peak_mb": _resident_mb("VmHWM") - idle_mb, "took_s": time.monotonic() - began}
@@ -59,7 +62,7 @@ def main() -> None:
     for server in servers:
         name, _, url = server.partition("=")
         told[name] = asyncio.run(_ask(client, int(calls), url.removesuffix("/chat/completions")))
-    print(json.dumps(told))
+    json.dump(told, sys.stdout)
 
 
 if __name__ == "__main__":
