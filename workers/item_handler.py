@@ -154,7 +154,7 @@ class ItemHandler:
     async def _answer(self, turn: Turn, item_budget_nano_usd: int | None) -> Verdict:
         """Ask until an answer passes or repairs are used up; every call is written down."""
         while True:
-            completion = await self._call(turn, turn.model)
+            completion = turn.paid_answer() or await self._call(turn, turn.model)
             verdict = turn.judge(completion)
             second = turn.task.second_opinion(turn.item.tier) if verdict.passed and not turn.is_holdout else None
             if second is None:
@@ -185,6 +185,7 @@ class ItemHandler:
             second = await self._call(turn, model)
         except (ProviderTroubleError, CallRefusedError):
             turn.answered(completion, verdict)  # paid for, though the item has to come back for its second opinion
+            turn.await_opinion(completion)
             raise
         judged = turn.task.judge_second_opinion(verdict, second)
         turn.answered(completion, judged)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import orjson
 
 from routing.benefit import is_hopeless, kind_of
-from routing.completion import Prompt
+from routing.completion import Completion, Prompt, TokenLogprob, TokenUsage
 from routing.decision import Cause, Decision, Layer
 from routing.escalation import Accept, Escalate, Fail, next_step
 from routing.item_facts import ItemFacts
@@ -30,13 +30,12 @@ from storage.records import (
 from storage.states import AttemptOutcome, FailReason
 from workers.accounting import Circumstances, failures_json, storable
 from workers.answer_cache import to_keep
-from workers.carried import Below, CarriedFailure, HeldFrom, Repairing, read_carried
+from workers.carried import Below, CarriedFailure, HeldFrom, Opining, Repairing, read_carried
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from routing.classifier.judge import Judge
-    from routing.completion import Completion
     from routing.decision import Signal
     from routing.deployment import Flag
     from routing.errors import CallRefusedError, ProviderTroubleError, UsageError
@@ -70,7 +69,9 @@ class Turn:
         self._to_cache: list[CachedAnswer] = []
         self._failed_checks: dict[tuple[str, str], None] = {}
         self._first_prompt = Prompt((), {})
-        self._carried = read_carried(item.carried)
+        carried = read_carried(item.carried)
+        self._opining = carried if isinstance(carried, Opining) else None
+        self._carried = carried.before if isinstance(carried, Opining) else carried
         self._below = _below(self._carried)
         self._metadata = orjson.loads(item.metadata)
         self.item = item
@@ -168,6 +169,21 @@ class Turn:
         self.asking, self._asked_by = model, self._decision
         self._started_ms = self._accountant.now_ms()
 
+    def paid_answer(self) -> Completion | None:
+        """Return the first answer an earlier turn paid for, None where this turn has to ask for one."""
+        if self._opining is None:
+            return None
+        logprobs = self._opining.logprobs
+        return Completion(
+            text=self._opining.answer,
+            finish_reason=self._opining.finish_reason,
+            usage=TokenUsage(0, 0),
+            model=self.model,
+            provider_ms=0.0,
+            http_calls=0,
+            logprobs=None if logprobs is None else tuple(TokenLogprob(*pair) for pair in logprobs),
+        )
+
     def judge(self, completion: Completion) -> Verdict:
         """Check an answer."""
         began = monotonic()
@@ -180,17 +196,29 @@ class Turn:
         return verdict
 
     def answered(self, completion: Completion, verdict: Verdict) -> None:
-        """Write down the call that was answered, with its verdict."""
+        """Write down the call that was answered, with its verdict, unless an earlier turn did."""
         outcome = AttemptOutcome.ACCEPTED if verdict.passed else AttemptOutcome.REJECTED
-        around = self._circumstances()
-        self._attempts.append(self._accountant.answered(self._decision, completion, verdict, outcome, around))
+        if self._opining is None:
+            around = self._circumstances()
+            self._attempts.append(self._accountant.answered(self._decision, completion, verdict, outcome, around))
         if verdict.passed:
             self._keep(completion)
         if not self.is_holdout:
             self._failed_checks |= dict.fromkeys(map(kind_of, verdict.failures))
 
+    def await_opinion(self, completion: Completion) -> None:
+        """Take a first answer along to the next turn: the second opinion did not come."""
+        logprobs = completion.logprobs
+        self._opining = Opining(
+            answer=storable(completion.text),
+            finish_reason=completion.finish_reason,
+            logprobs=None if logprobs is None else tuple((token.token, token.logprob) for token in logprobs),
+            before=None if isinstance(self._carried, HeldFrom) else self._carried,
+        )
+
     def opined(self, completion: Completion, judged: Verdict) -> None:
         """Write down the second opinion; its verdict is part of the first answer's."""
+        self._opining = None
         if judged.passed:
             self._keep(completion)
         decision = Decision(self._decision.tier, self._decision.layer, Cause.AGREEMENT)
@@ -239,9 +267,8 @@ class Turn:
 
     def released(self, delay_ms: int) -> Released:
         """Say that the provider gave no answer: the item comes back for the same call."""
-        return Released(
-            delay_ms, clean=True, carried=None if self._carried is None else self._carried.model_dump_json()
-        )
+        carried = self._opining or self._carried
+        return Released(delay_ms, clean=True, carried=None if carried is None else carried.model_dump_json())
 
     def failed(self, reason: FailReason, failures: str = "[]", output: str | None = None) -> Next:
         """Say that the item fails; one that was only to be measured is done all the same."""

@@ -151,7 +151,7 @@ def test_tokens_nobody_counted_are_estimated() -> None:
 
 @pytest.mark.parametrize(
     "body",
-    [b"", b"<html>Welcome</html>", b'{"choices": []}', b'{"choices": [{"message": {"content": 7}}]}', b"[1]", b"null",
+    [b"", b"<html>Welcome</html>", b'{"choices": []}', b'{"choices": [{"message": {"tool_calls": [7]}}]}', b"[1]", b"null",
      b'{"choices": [{"message": "x"}]}', b'{"choices": [{"mess', b"\xff\xfe\x00", b'{"choices": 5}',
      b"[" * 100_000, '{"choices": [{"message": {"content": "café"}}]}'.encode("latin-1")],
 )  # fmt: skip
@@ -161,6 +161,24 @@ def test_a_body_of_no_known_form_is_trouble(provider: str, body: bytes) -> None:
     with pytest.raises(ProviderTroubleError) as caught:
         _complete(_gateway(Scripted(_answer(body=body)), None, _spec(provider=provider)))
     assert caught.value.trouble is Trouble.BAD_BODY
+
+
+@pytest.mark.parametrize(
+    ("content", "text"),
+    [
+        ([{"type": "text", "text": '{"total"'}, {"type": "output_text", "text": ": 9}"}], ANSWER),
+        ([{"type": "thinking", "thinking": "hm"}, {"type": "text", "text": ANSWER}], ANSWER),
+        (7, "7"),
+        ({"total": 9}, ANSWER),
+        (["a", 1], '["a", 1]'),
+        ([{"type": "text", "text": 7}], '[{"type": "text", "text": 7}]'),
+    ],
+)
+def test_a_content_of_any_form_is_an_answer(content: object, text: str) -> None:
+    """The model did answer, and was paid: what it said is for the checks to judge, once."""
+    body = json.dumps({"choices": [{"message": {"content": content}}], "usage": {"prompt_tokens": 1}}).encode()
+    completion = _complete(_gateway(Scripted(_answer(body=body))))
+    assert (completion.text, completion.http_calls) == (text, 1)
 
 
 @pytest.mark.parametrize(
