@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import uuid
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -23,12 +24,14 @@ from workers.gateway_setup import open_gateway
 from workers.item_handler import ItemHandler
 from workers.leases import Leases
 from workers.live_pipeline import LivePipeline
+from workers.live_upkeep import keep_leases, look_after_jobs
 from workers.rollout_watch import RolloutWatch
 from workers.settings import read_settings
 from workers.task_cache import TaskCache
+from workers.telemetry_setup import open_telemetry
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from decimal import Decimal
     from pathlib import Path
 
@@ -51,12 +54,14 @@ class LiveServices:
     task: FrozenTask
     pipeline: LivePipeline
     _models: ModelGateway
-    _leases: asyncio.Task[None]
+    _upkeep: Sequence[asyncio.Task[None]]
+    _closing: asyncio.Event
     _ground: ExitStack
 
     async def aclose(self) -> None:
         """Let go of connections, the ledger and the model servers that were started here."""
-        self._leases.cancel()
+        self._closing.set()
+        await asyncio.gather(*self._upkeep)
         await self._models.aclose()
         await asyncio.to_thread(self._ground.close)
 
@@ -87,6 +92,10 @@ async def open_services(task: Path, deployment: Path | None, settings: Settings 
         await asyncio.to_thread(ground.stack.close)
         raise
     database, spec = ground.database, ground.deployment
+    leases = Leases(round(spec.workers.lease_s * 1000))
+    telemetry = open_telemetry(ground.settings, spec.models)
+    if telemetry is not None:
+        ground.stack.callback(telemetry.close)
     handler = ItemHandler(
         database, models, Accountant(PriceList(spec.models)), spec.flags, AnswerCache(database, spec.models)
     )
@@ -94,11 +103,16 @@ async def open_services(task: Path, deployment: Path | None, settings: Settings 
         database=database,
         tasks=ground.tasks,
         handler=handler,
-        leases=Leases(round(spec.workers.lease_s * 1000)),
+        leases=leases,
         day_budget=day_budget(spec),
+        telemetry=telemetry,
     )
-    leases = asyncio.create_task(pipeline.keep_leases())
-    return LiveServices(database, ground.job, ground.task, pipeline, models, leases, ground.stack)
+    closing = asyncio.Event()
+    upkeep = [
+        asyncio.create_task(keep_leases(database, leases, closing)),
+        asyncio.create_task(look_after_jobs(database, f"gateway-{uuid.uuid4().hex}", closing)),
+    ]
+    return LiveServices(database, ground.job, ground.task, pipeline, models, upkeep, closing, ground.stack)
 
 
 def _lay(task_path: Path, deployment_path: Path | None, settings: Settings | None) -> _Ground:

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import func, insert, or_, select, update
+from sqlalchemy import and_, case, func, insert, or_, select, update
 from sqlmodel import col
 
 from routing.errors import JobConflictError, NotFoundError, UsageError
@@ -19,10 +19,13 @@ from storage.tables import DocumentRow, Item, Job, TierTally
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
-    from sqlalchemy import Connection, RowMapping
+    from sqlalchemy import ColumnElement, Connection, RowMapping
 
     from routing.money import NanoUsd
     from storage.database import Database
+
+LIVE_CONTENT = "live"
+"""Stands for the content of a job that grows as an application asks: nobody knows it beforehand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,9 +224,15 @@ def frozen_task(database: Database, job_id: int) -> FrozenTask:
     return FrozenTask.model_validate_json(text)
 
 
-def running_tasks(database: Database) -> list[FrozenTask]:
-    """Return the tasks of running jobs, as the newest job of each task's name froze it."""
-    newest = select(func.max(col(Job.id))).where(col(Job.state) == JobState.RUNNING).group_by(col(Job.task_name))
+def is_active() -> ColumnElement[bool]:
+    """Return the condition that items of a job may be called: it runs, or is a live one between two items."""
+    at_rest = and_(col(Job.content_hash) == LIVE_CONTENT, col(Job.state) == JobState.DONE)
+    return or_(col(Job.state) == JobState.RUNNING, at_rest)
+
+
+def active_tasks(database: Database) -> list[FrozenTask]:
+    """Return the tasks of active jobs, as the newest job of each task's name froze it."""
+    newest = select(func.max(col(Job.id))).where(is_active()).group_by(col(Job.task_name))
     with database.read() as connection:
         return [
             FrozenTask.model_validate_json(text)
@@ -233,33 +242,34 @@ def running_tasks(database: Database) -> list[FrozenTask]:
 
 def cancel(database: Database, job_id: int) -> bool:
     """Let no further item of this job be claimed; those in flight end. Return False where it had ended already."""
-    return _move(database, job_id, JobState.CANCELLED, {JobState.RUNNING, JobState.PAUSED, JobState.STOPPED})
+    return _move(database, job_id, JobState.CANCELLED, _in({JobState.RUNNING, JobState.PAUSED, JobState.STOPPED}))
 
 
 def pause(database: Database, job_id: int) -> bool:
     """Let no further item be claimed until `resume`. Return False where the job was not running."""
-    return _move(database, job_id, JobState.PAUSED, {JobState.RUNNING})
+    return _move(database, job_id, JobState.PAUSED, _in({JobState.RUNNING}))
 
 
 def stop(database: Database, job_id: int, reason: StopReason, detail: str) -> bool:
-    """Stop a running job by itself: `detail` says what happened and what to do. Return False where it did not run."""
-    return _move(database, job_id, JobState.STOPPED, {JobState.RUNNING}, reason, detail)
+    """Stop an active job by itself: `detail` says what happened and what to do. Return False for any other."""
+    return _move(database, job_id, JobState.STOPPED, is_active(), reason, detail)
 
 
 def _move(
     database: Database,
     job_id: int,
     to: JobState,
-    sources: set[JobState],
+    where: ColumnElement[bool],
     reason: StopReason | None = None,
     detail: str = "",
 ) -> bool:
+    is_over = col(Job.items_done) + col(Job.items_failed) == col(Job.items_total)
     with database.write() as connection:
         moved = connection.execute(
             update(Job)
-            .where(col(Job.id) == job_id, col(Job.state).in_(sources))
+            .where(col(Job.id) == job_id, where)
             .values(
-                state=to,
+                state=case((is_over, JobState.DONE), else_=to) if to is JobState.RUNNING else to,
                 stop_reason=reason,
                 stop_detail=detail,
                 stopped_ms=now_ms() if to is JobState.STOPPED else None,
@@ -269,8 +279,12 @@ def _move(
 
 
 def resume(database: Database, job_id: int) -> bool:
-    """Let a paused, stopped or cancelled job run on. Return False where it was none of these."""
-    return _move(database, job_id, JobState.RUNNING, {JobState.PAUSED, JobState.STOPPED, JobState.CANCELLED})
+    """Let a paused, stopped or cancelled job run on, or be done where nothing is left. Return False for any other."""
+    return _move(database, job_id, JobState.RUNNING, _in({JobState.PAUSED, JobState.STOPPED, JobState.CANCELLED}))
+
+
+def _in(states: set[JobState]) -> ColumnElement[bool]:
+    return col(Job.state).in_(states)
 
 
 def resume_on_new_day(database: Database) -> int:

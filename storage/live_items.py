@@ -21,9 +21,6 @@ if TYPE_CHECKING:
     from storage.database import Database
     from storage.jobs import JobRecord, NewItem
 
-CONTENT = "live"
-"""Stands for the content of a job that grows: nobody knows it beforehand."""
-
 
 @dataclass(frozen=True, slots=True)
 class Standing:
@@ -42,7 +39,13 @@ def open_job(
     Raises JobConflictError where a job of this name holds something else.
     """
     job = jobs.create(
-        database, name=name, task=task, content_hash=CONTENT, items_total=0, budget=budget, item_budget=item_budget
+        database,
+        name=name,
+        task=task,
+        content_hash=jobs.LIVE_CONTENT,
+        items_total=0,
+        budget=budget,
+        item_budget=item_budget,
     )
     if not jobs.open_job(database, job.id, [tier.name for tier in task.tiers]):
         jobs.set_budget(database, job.id, budget, item_budget)

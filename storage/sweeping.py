@@ -13,6 +13,7 @@ from sqlmodel import col
 from routing.decision import Layer
 from storage.claims import MAX_CLAIMS
 from storage.clock import now_ms
+from storage.jobs import is_active
 from storage.states import FailReason, ItemState, JobState
 from storage.tables import Item, Job, TierTally
 
@@ -155,7 +156,7 @@ def waiting_tiers(database: Database) -> frozenset[str]:
 
 
 def escalation_counts(database: Database) -> list[EscalationCount]:
-    """Return how often each tier of each running job has accepted and escalated, from the tallies."""
+    """Return how often each tier of each active job has accepted and escalated, from the tallies."""
     verdicts = col(TierTally.accepted) + col(TierTally.escalated) + col(TierTally.failed)
     with database.read() as connection:
         rows = connection.execute(
@@ -166,7 +167,7 @@ def escalation_counts(database: Database) -> list[EscalationCount]:
                 col(TierTally.escalated),
             )
             .join(Job, col(Job.id) == col(TierTally.job_id))
-            .where(col(Job.state) == JobState.RUNNING)
+            .where(is_active())
         ).mappings()
         return [EscalationCount(**row) for row in rows]
 

@@ -33,7 +33,7 @@ class CachePruning:
             return
         self._pruned_s = self._clock()
         dropped = answer_cache.drop_expired(self._database)
-        for task in jobs.running_tasks(self._database):
+        for task in jobs.active_tasks(self._database):
             dropped += answer_cache.drop_beyond(self._database, task.name, task.cache.max_mb * _MB)
         if dropped:
             log.info("Dropped %d answers from the cache", dropped)

@@ -31,14 +31,14 @@ _ACTIONS = {
 
 
 class CanaryWatch:
-    """Judges the canaries of the tasks of running jobs."""
+    """Judges the canaries of the tasks of active jobs."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def look(self) -> None:
         """Roll back or promote every canary of which its conditions say so surely."""
-        for task in jobs.running_tasks(self._database):
+        for task in jobs.active_tasks(self._database):
             rollout = rollouts.current(self._database, task.name) or Rollout.of_task(task.rollout)
             canary = rollout.canary
             if canary is None or not (canary.rollback_if or canary.promote_if):

@@ -18,14 +18,14 @@ log = logging.getLogger(__name__)
 
 
 class CircuitWatch:
-    """One circuit for each tier of each running job that has escalated anything."""
+    """One circuit for each tier of each active job that has escalated anything."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._circuits: dict[tuple[int, str], EscalationCircuit] = {}
 
     def look(self) -> None:
-        """Look at every running job, and stop those whose circuit opens.
+        """Look at every active job, and stop those whose circuit opens.
 
         A window begins where a job is first seen here, so that one that was let go on is judged by what follows.
         """

@@ -12,7 +12,9 @@ from routing.errors import CheapfirstError, ServiceUnreachableError, Trouble
 from storage import claims, live_items, recording
 from storage.records import Escalated, Released, Routed
 from storage.reserving import SpendingRules
+from workers.event_wait import is_set_within
 from workers.pipeline import untouched
+from workers.telemetry_setup import tell
 
 if TYPE_CHECKING:
     from storage.claims import Claim, ClaimedItem
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from workers.leases import Leases
     from workers.steered_task import SteeredTask
     from workers.task_cache import TaskCache
+    from workers.telemetry import Telemetry
 
 log = logging.getLogger(__name__)
 
@@ -57,21 +60,14 @@ class LivePipeline:
         handler: ItemHandler,
         leases: Leases,
         day_budget: DayBudget | None,
+        telemetry: Telemetry | None,
     ) -> None:
         self._database = database
         self._tasks = tasks
         self._handler = handler
         self._leases = leases
         self._day_budget = day_budget
-
-    async def keep_leases(self) -> None:
-        """Extend the leases in hand until cancelled. A ledger that cannot be reached is tried again."""
-        while True:
-            await asyncio.sleep(self._leases.lease_ms / 3000)
-            try:
-                await asyncio.to_thread(self._leases.refresh, self._database, extend=True)
-            except ServiceUnreachableError as error:
-                log.warning("Leases were not extended: %s", error)
+        self._telemetry = telemetry
 
     async def run(self, item: LiveItem) -> bool:
         """Return True once the item is answered, False where nobody waits for it any more or its job does not run.
@@ -84,13 +80,13 @@ class LivePipeline:
                 case Routed(tier=tier) | Escalated(tier=tier):
                     item.tier = tier
                 case Released(delay_ms=delay_ms):
-                    await _rest(item, delay_ms / 1000)
+                    await is_set_within(delay_ms / 1000, item.given_up)
                 case None:
                     standing = await asyncio.to_thread(live_items.standing, self._database, item.job_id, item.position)
                     if standing.is_answered or not standing.job_runs:
                         return standing.is_answered
                     item.tier = standing.tier
-                    await _rest(item, LOOK_AGAIN_S)
+                    await is_set_within(LOOK_AGAIN_S, item.given_up)
                 case _:
                     return True
         return False
@@ -116,7 +112,10 @@ class LivePipeline:
                 record = self._handler.unpaid(task, claim.unpaid[0])
             if record.attempts:
                 item.trouble = _trouble_of(record)
-            return record.next if await self._write(record) else None
+            is_ours = await self._write(record)
+            if self._telemetry is not None:
+                tell(self._telemetry, [record])
+            return record.next if is_ours else None
         finally:
             self._leases.drop(token)
 
@@ -162,9 +161,3 @@ class LivePipeline:
 def _trouble_of(record: ItemRecord) -> Trouble | None:
     last = record.attempts[-1].trouble if record.attempts else None
     return Trouble(last) if last in set(Trouble) else None
-
-
-async def _rest(item: LiveItem, wait_s: float) -> None:
-    with suppress(TimeoutError):
-        async with asyncio.timeout(wait_s):
-            await item.given_up.wait()

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from routing.errors import ServiceUnreachableError
 from storage import recording
 from storage.records import Escalated, HeldOut, Routed
+from workers.telemetry_setup import tell
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -130,15 +131,8 @@ class Recorder:
                     self._hand_on_at = monotonic() + HAND_ON_WAIT_S
                 self._to_hand_on.setdefault(record.next.tier, []).append(record.key)
             finished.on_settled()
-        self._tell(group)
-
-    def _tell(self, group: list[Finished]) -> None:
-        if self._telemetry is None:
-            return
-        try:
-            self._telemetry.recorded([finished.record for finished in group])
-        except Exception as error:  # noqa: BLE001 - what only watches must never cost a record
-            log.error("Telemetry failed: %s", type(error).__name__)  # noqa: TRY400 - the message may quote values
+        if self._telemetry is not None:
+            tell(self._telemetry, [finished.record for finished in group])
 
     def _hand_on(self, *, at_once: bool) -> None:
         due = at_once or monotonic() >= self._hand_on_at

@@ -11,10 +11,8 @@ import threading
 from typing import TYPE_CHECKING
 
 from routing.errors import CheapfirstError
-from storage import jobs, roles, sweeping
-from workers.cache_pruning import CachePruning
-from workers.canary_watch import CanaryWatch
-from workers.circuit_watch import CircuitWatch
+from storage import roles, sweeping
+from workers.watches import ROLE_LEASE_MS, WATCH_S, Watches
 
 if TYPE_CHECKING:
     from storage.database import Database
@@ -23,8 +21,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-SWEEP_S = 2.0
-ROLE_LEASE_MS = 10_000
 IDLE_MS = 2_000
 """How long an item must have been due before its message is taken for lost."""
 PUBLISH_AT_ONCE = 10_000
@@ -39,9 +35,7 @@ class Sweeper:
         self._broker = broker
         self._publisher = publisher
         self._name = name
-        self._circuits = CircuitWatch(database)
-        self._canaries = CanaryWatch(database)
-        self._cache = CachePruning(database)
+        self._watches = Watches(database, name)
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="sweeper", daemon=True)
         self._thread.start()
@@ -52,22 +46,17 @@ class Sweeper:
         self._thread.join()
 
     def _run(self) -> None:
-        while not self._closing.wait(SWEEP_S):
-            try:
-                if roles.hold(self._database, "sweeper", self._name, ROLE_LEASE_MS):
-                    self._circuits.look()
-                    self._canaries.look()
-                    self._cache.look()
-                    _begin_day(self._database)
-                    sweep(self._database, self._broker, self._publisher)
-            except Exception as error:  # noqa: BLE001 - whatever it is, the next sweep may succeed
-                log.warning("Sweep failed: %s", error if isinstance(error, CheapfirstError) else type(error).__name__)
+        while not self._closing.wait(WATCH_S):
+            for duty in (self._watches.look, self._sweep):
+                try:
+                    duty()
+                except Exception as error:  # noqa: BLE001 - whatever it is, the next round may succeed
+                    told = error if isinstance(error, CheapfirstError) else type(error).__name__
+                    log.warning("%s failed: %s", duty.__qualname__, told)
 
-
-def _begin_day(database: Database) -> None:
-    resumed = jobs.resume_on_new_day(database)
-    if resumed:
-        log.info("A new day: %d jobs that the budget of the last one stopped go on", resumed)
+    def _sweep(self) -> None:
+        if roles.hold(self._database, "sweeper", self._name, ROLE_LEASE_MS):
+            sweep(self._database, self._broker, self._publisher)
 
 
 def sweep(database: Database, broker: Broker, publisher: Publisher) -> int:

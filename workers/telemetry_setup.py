@@ -6,9 +6,10 @@ import logging
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from routing.deployment import ModelSpec
+    from storage.records import ItemRecord
     from workers.settings import Settings
     from workers.telemetry import Telemetry
 
@@ -31,3 +32,11 @@ def open_telemetry(settings: Settings, models: Mapping[str, ModelSpec]) -> Telem
         log.warning("OTEL_EXPORTER_OTLP_ENDPOINT is set, but nothing exports: pip install 'cheapfirst[telemetry]'.")
         return None
     return SpanTelemetry(models, BatchSpanProcessor(OTLPSpanExporter()), content=settings.telemetry_content)
+
+
+def tell(telemetry: Telemetry, records: Sequence[ItemRecord]) -> None:
+    """Pass on what was committed. Nothing is raised: what only watches must never cost a record."""
+    try:
+        telemetry.recorded(records)
+    except Exception as error:  # noqa: BLE001 - whatever the SDK raises
+        log.error("Telemetry failed: %s", type(error).__name__)  # noqa: TRY400 - the message may quote values

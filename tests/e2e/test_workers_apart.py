@@ -44,6 +44,7 @@ def test_a_worker_serves_what_others_submit(place: Workplace) -> None:
             assert "bakery.txt done cheap" in printed
             assert "surveyor.txt done expensive" in printed
             assert "{'total': 3, 'done': 3, 'failed': 0}" in printed
+            assert "'number': 'OP-8841'" in printed
         finally:
             worker.send_signal(signal.SIGTERM)
             _, err = worker.communicate(timeout=60)

@@ -26,12 +26,15 @@ from routing.errors import (
 from storage import jobs, live_items, progress, results
 from storage.database import Database
 from storage.jobs import NewItem
+from storage.records import ItemRecord
 from storage.states import FailReason, ItemState, JobState, StopReason
 from tests.support.ledgers import claim
 from tests.support.loopback import answering, loopback
+from workers import live_upkeep
 from workers.settings import Settings
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from storage.jobs import JobRecord
@@ -94,6 +97,22 @@ class Place:
     def trail(self, custom_id: str) -> results.Trail:
         """Return what the ledger knows of an item."""
         return results.trail(self.ledger, self.live_job().id, custom_id)
+
+
+class Collected:
+    """Stands for the export: what it was told."""
+
+    def __init__(self) -> None:
+        self.records: list[ItemRecord] = []
+        self.is_closed = False
+
+    def recorded(self, records: Iterable[ItemRecord]) -> None:
+        """Note the records."""
+        self.records.extend(records)
+
+    def close(self) -> None:
+        """Note that nothing more comes."""
+        self.is_closed = True
 
 
 def telling(asked: threading.Event, answer: str) -> Engine:
@@ -323,6 +342,33 @@ async def test_what_no_ledger_can_hold_is_refused(
             with pytest.raises(UsageError, match="JSON"):
                 await gateway.complete("a", {"x": {1, 2}})  # type: ignore[dict-item]
     assert place.live_job().items_total == 0
+
+
+async def test_what_a_killed_process_reserved_comes_back(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A gateway needs no worker beside it for that."""
+    monkeypatch.setattr(live_upkeep, "WATCH_S", 0.05)
+    with loopback({"small": answering(RIGHT)}) as server:
+        async with place.gateway(server, budget={"usd": 1}) as gateway:
+            await gateway.complete(TEXT)
+            job = place.live_job()
+            live_items.add(place.ledger, job.id, NewItem("lost", "cheap", TEXT, "{}", None, None))
+            assert claim(place.ledger, job.id, [2], lease_ms=1000, bound=7)
+            assert place.live_job().reserved_nano_usd == 7
+            async with asyncio.timeout(20):
+                while place.live_job().reserved_nano_usd:  # noqa: ASYNC110 - another thread's write tells nobody
+                    await asyncio.sleep(0.05)
+    assert not place.trail("lost").item.in_flight
+
+
+async def test_calls_are_told_to_a_collector(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a worker's are, once they are in the ledger."""
+    told = Collected()
+    monkeypatch.setattr("producer.live_services.open_telemetry", lambda settings, models: told)
+    with loopback({"small": answering(WRONG), "large": answering(RIGHT)}) as server:
+        async with place.gateway(server) as gateway:
+            await gateway.complete(TEXT)
+    assert [call.model for record in told.records for call in record.attempts] == ["small", "large"]
+    assert told.is_closed
 
 
 async def test_a_wrong_task_is_told_when_it_is_opened(place: Place) -> None:

@@ -27,12 +27,10 @@ def raw_server(behave: Behaviour, tls: ssl.SSLContext | None = None) -> Iterator
     loop = LoopThread()
     seen = RawServer()
 
-    serving: set[asyncio.Task[None]] = set()
+    serving: set[asyncio.Task[None] | None] = set()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        serving.add(task)
+        serving.add(asyncio.current_task())
         try:
             while True:
                 head = await reader.readuntil(b"\r\n\r\n")
@@ -45,18 +43,18 @@ def raw_server(behave: Behaviour, tls: ssl.SSLContext | None = None) -> Iterator
         except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
             pass
         finally:
-            writer.close()
-            serving.discard(task)
+            await _closed(writer)
 
     async def start() -> asyncio.Server:
         return await asyncio.start_server(serve, "127.0.0.1", 0, ssl=tls)
 
     async def stop() -> None:
         server.close()
-        for task in list(serving):
-            task.cancel()
-        await asyncio.gather(*serving, return_exceptions=True)
-        await asyncio.sleep(0)  # transports close a step later
+        while tasks := asyncio.all_tasks() - {asyncio.current_task()}:  # a connection being accepted becomes one more
+            await asyncio.sleep(0)  # a task cancelled before its first step would close nothing
+            for task in tasks & serving:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     server = loop.wait_for(start())
     port = server.sockets[0].getsockname()[1]
@@ -66,6 +64,15 @@ def raw_server(behave: Behaviour, tls: ssl.SSLContext | None = None) -> Iterator
     finally:
         loop.wait_for(stop())
         loop.close()
+
+
+async def _closed(writer: asyncio.StreamWriter) -> None:
+    """Close the connection, once what was written has left or the other side is gone."""
+    writer.close()
+    try:
+        await writer.wait_closed()
+    except (OSError, asyncio.CancelledError):
+        writer.transport.abort()
 
 
 def answer(body: bytes, *headers: str, status: str = "200 OK", length: int | None = None) -> Behaviour:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from sqlalchemy import update
 
-from storage import jobs
+from storage import jobs, live_items
 from storage.database import Database
 from storage.states import JobState, StopReason
 from storage.tables import TierTally
-from tests.support.ledgers import running_job
+from tests.support.ledgers import TASK, running_job
 from workers.circuit_watch import CircuitWatch
 
 
@@ -46,3 +46,15 @@ def test_a_cascade_that_escalates_half_of_its_items_goes_on(ledger: Database) ->
         _count(ledger, done, done)
         watch.look()
     assert jobs.find(ledger, job.name).state is JobState.RUNNING
+
+
+def test_a_live_job_between_two_items_is_watched_too(ledger: Database) -> None:
+    """It is done whenever nobody asks; let go on, it is done again rather than running for ever."""
+    job = live_items.open_job(ledger, name="live", task=TASK, budget=None, item_budget=None)
+    watch = CircuitWatch(ledger)
+    watch.look()
+    _count(ledger, 0, 200)
+    watch.look()
+    assert jobs.find(ledger, "live").stop_reason is StopReason.ESCALATIONS
+    assert jobs.resume(ledger, job.id)
+    assert jobs.find(ledger, "live").state is JobState.DONE
