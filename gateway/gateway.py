@@ -102,10 +102,12 @@ class Gateway:
 
         All of them together tell that the model answers as ever: what it never answers is then due to the call. In a
         storm of errors that leaves one call in ten unanswered, they tell it of every third; in an outage, never.
+        A rest is waited out: the call that is never answered may have opened the circuit by itself.
         """
         answers: list[Completion] = []
         with suppress(ProviderTroubleError, CallRefusedError):
             while len(answers) < COMPARISONS:
+                await self.wait_until_available((model,))
                 answers.append(await self.complete(model, PROBE, max_output_tokens=COMPARISON_TOKENS, tries=1))
         return tuple(answers)
 

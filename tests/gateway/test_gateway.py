@@ -14,7 +14,8 @@ import pytest
 from pydantic import SecretStr
 
 from evaluation.model_server.engine import EngineRequest
-from gateway.gateway import Gateway
+from gateway.asking import LONGEST_BACKOFF_S
+from gateway.gateway import COMPARISONS, Gateway
 from gateway.limits import HORIZON_S, RateLimit
 from gateway.pyreqwest_transport import PyreqwestTransport
 from gateway.transport import HttpAnswer
@@ -151,8 +152,8 @@ def test_tokens_nobody_counted_are_estimated() -> None:
 
 @pytest.mark.parametrize(
     "body",
-    [b"", b"<html>Welcome</html>", b'{"choices": []}', b'{"choices": [{"message": {"tool_calls": [7]}}]}', b"[1]", b"null",
-     b'{"choices": [{"message": "x"}]}', b'{"choices": [{"mess', b"\xff\xfe\x00", b'{"choices": 5}',
+    [b"", b"<html>Welcome</html>", b'{"choices": []}', b'{"choices": [{"message": {"tool_calls": [7]}}]}', b"[1]",
+     b"null", b'{"choices": [{"message": "x"}]}', b'{"choices": [{"mess', b"\xff\xfe\x00", b'{"choices": 5}',
      b"[" * 100_000, '{"choices": [{"message": {"content": "café"}}]}'.encode("latin-1")],
 )  # fmt: skip
 @pytest.mark.parametrize("provider", ["openai", "anthropic"])
@@ -483,3 +484,19 @@ def test_many_calls_at_once_share_one_gateway() -> None:
 
     with loopback({"m": engine}) as server:
         assert len(asyncio.run(run(server.base_url))) == 200
+
+
+def test_a_call_that_is_never_answered_is_compared_though_it_opened_the_circuit() -> None:
+    """The last item of a job has nobody beside it whose answers would close the circuit again."""
+    troubled = [_error(503)] * 8
+    gateway = _gateway(Scripted(*troubled, _answer()))
+    for _ in range(2):
+        with pytest.raises(ProviderTroubleError):
+            _complete(gateway)
+    assert gateway.unavailable_for_s("small") > LONGEST_BACKOFF_S
+    assert len(asyncio.run(gateway.compare("small"))) == COMPARISONS
+
+
+def test_a_model_that_answers_nobody_is_compared_with_nothing() -> None:
+    """An outage is not held against the call that meets it."""
+    assert asyncio.run(_gateway(Scripted(_error(503))).compare("small")) == ()
