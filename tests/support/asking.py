@@ -42,7 +42,7 @@ async def _ask(client: str, calls: int, base_url: str) -> dict[str, object]:
 
     async def outcome() -> str:
         try:
-            answer = await gateway.complete("m", _PROMPT, max_output_tokens=50)
+            answer = await gateway.complete("m", _PROMPT, max_output_tokens=50, tries=1)
         except ProviderTroubleError as error:
             return error.trouble
         return answer.text[:10]
