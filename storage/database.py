@@ -164,7 +164,7 @@ def _is_outage(error: DBAPIError) -> bool:
     sqlite_name = getattr(error.orig, "sqlite_errorname", None)
     if sqlite_name is not None:
         return str(sqlite_name).startswith(_SQLITE_OUTAGES)
-    sqlstate = getattr(error.orig, "sqlstate", None)
+    sqlstate: str | None = getattr(error.orig, "sqlstate", None)
     if sqlstate is not None:
         return sqlstate.startswith(_POSTGRES_OUTAGES) and sqlstate != _STATEMENT_TIMED_OUT
     return type(error.orig).__name__ in {"OperationalError", "ConnectionTimeout", "InterfaceError"}
