@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import httpx
 
+from gateway.body_reader import BodyReader, ungzipped
 from gateway.transport import MAX_BODY_BYTES, HttpAnswer, stays_here, unwritable
 from routing.errors import ProviderTroubleError, Trouble
 
@@ -16,14 +17,13 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
 
 _ENCODING = {"accept-encoding": "gzip"}
-_GZIP_WINDOW = 16 + zlib.MAX_WBITS
 
 
 class HttpxTransport:
     """Sends through an `httpx.AsyncClient`, and through one without proxies to servers of this machine."""
 
     def __init__(self, max_body_bytes: int = MAX_BODY_BYTES) -> None:
-        self._max_body_bytes = max_body_bytes
+        self._bodies = BodyReader(max_body_bytes)
         self._client = _client({})
         self._direct_client = _client({"http://": None, "https://": None, "all://": None})
 
@@ -44,24 +44,8 @@ class HttpxTransport:
     async def _exchange(self, url: str, headers: Mapping[str, str], body: bytes) -> HttpAnswer:
         client = self._direct_client if stays_here(url) else self._client
         async with client.stream("POST", url, headers={**headers, **_ENCODING}, content=body) as response:
-            encoding = response.headers.get("content-encoding", "identity").lower()
-            return HttpAnswer(
-                response.status_code, response.headers, await self._bounded(response.aiter_raw(), encoding)
-            )
-
-    async def _bounded(self, parts: AsyncIterator[bytes], encoding: str) -> bytes:
-        """Return the decoded body. httpx's own decoder makes 64 MB of 64 KB before anybody can count them."""
-        if encoding not in {"identity", "gzip"}:
-            raise ProviderTroubleError("The answer cannot be decoded.", Trouble.BAD_BODY)
-        gzip = zlib.decompressobj(_GZIP_WINDOW) if encoding == "gzip" else None
-        decoded = bytearray()
-        async for part in parts:
-            decoded += part if gzip is None else gzip.decompress(part, self._max_body_bytes + 1 - len(decoded))
-            if len(decoded) > self._max_body_bytes:
-                raise ProviderTroubleError(f"The answer is larger than {self._max_body_bytes} bytes.", Trouble.BAD_BODY)
-        if gzip is not None and decoded and not gzip.eof:
-            raise ProviderTroubleError("The answer is cut off.", Trouble.BAD_BODY)
-        return bytes(decoded)
+            parts = _decoded(response.aiter_raw(), response.headers.get("content-encoding", "identity").lower())
+            return HttpAnswer(response.status_code, response.headers, await self._bodies.read(parts))
 
     async def aclose(self) -> None:
         """Close every connection."""
@@ -69,9 +53,21 @@ class HttpxTransport:
         await self._direct_client.aclose()
 
 
+def _decoded(parts: AsyncIterator[bytes], encoding: str) -> AsyncIterator[bytes]:
+    """Return the decoded parts. httpx's own decoder makes 64 MB of 64 KB before anybody can count them."""
+    match encoding:
+        case "identity":
+            return parts
+        case "gzip":
+            return ungzipped(parts)
+        case _:
+            raise ProviderTroubleError("The answer cannot be decoded.", Trouble.BAD_BODY)
+
+
 def _client(mounts: Mapping[str, None]) -> httpx.AsyncClient:
     # The deadline is ours: httpx counts each read by itself, so that a dripping body never times out.
-    unlimited = httpx.Limits(max_connections=None, max_keepalive_connections=None)
+    # No connection is used twice: httpx takes bytes that follow one answer for the answer to the next call.
+    unlimited = httpx.Limits(max_connections=None, max_keepalive_connections=0)
     no_cookies = CookieJar(DefaultCookiePolicy(allowed_domains=[]))
     return httpx.AsyncClient(
         timeout=None,  # noqa: S113

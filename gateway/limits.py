@@ -5,6 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+HORIZON_S = 10.0
+"""How far ahead calls are reserved. What a killed worker had reserved holds the others up for no longer than this and
+the one call that reaches beyond it."""
+
 
 @dataclass(frozen=True, slots=True)
 class RateLimit:
@@ -18,11 +22,14 @@ class LimitPort(Protocol):
     """Keeps calls under a limit, together with every other worker."""
 
     async def reserve(self, model: str, limit: RateLimit, tokens: int) -> float:
-        """Reserve one request of about `tokens` tokens, and return how many seconds to wait before it is made."""
+        """Reserve one request of about `tokens` tokens, and return how many seconds to wait before it is made.
+
+        Where that is longer than `HORIZON_S`, nothing is reserved: ask again when less is left.
+        """
         ...
 
-    async def settle(self, model: str, limit: RateLimit, tokens: int) -> None:
-        """Correct a reserve by `tokens` (negative: fewer were used than reserved)."""
+    async def settle(self, model: str, limit: RateLimit, tokens: int, requests: int = 0) -> None:
+        """Correct a reserve by `tokens` and `requests` (negative: fewer were used than reserved)."""
         ...
 
     async def aclose(self) -> None:
@@ -37,7 +44,7 @@ class NoLimits:
         """Reserve nothing."""
         return 0.0
 
-    async def settle(self, model: str, limit: RateLimit, tokens: int) -> None:
+    async def settle(self, model: str, limit: RateLimit, tokens: int, requests: int = 0) -> None:
         """Settle nothing."""
 
     async def aclose(self) -> None:

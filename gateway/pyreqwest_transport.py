@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING
 from pyreqwest.client import ClientBuilder
 from pyreqwest.exceptions import BuilderError, DecodeError, PyreqwestError, RequestTimeoutError
 
+from gateway.body_reader import BodyReader
 from gateway.transport import MAX_BODY_BYTES, HttpAnswer, stays_here, unwritable
 from routing.errors import ProviderTroubleError, Trouble
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import AsyncIterator, Mapping
 
     from pyreqwest.http import HeaderMap
     from pyreqwest.request import StreamRequest
+    from pyreqwest.response import ResponseBodyReader
 
 CONNECT_TIMEOUT_S = 10.0
 
@@ -25,7 +27,7 @@ class PyreqwestTransport:
     """Sends through a `pyreqwest` client, and through one without proxies to servers of this machine."""
 
     def __init__(self, max_body_bytes: int = MAX_BODY_BYTES) -> None:
-        self._max_body_bytes = max_body_bytes
+        self._bodies = BodyReader(max_body_bytes)
         self._client = _builder().build()
         self._direct_client = _builder().no_proxy().build()
 
@@ -53,15 +55,8 @@ class PyreqwestTransport:
 
     async def _exchange(self, request: StreamRequest) -> HttpAnswer:
         async with request as response:
-            parts = bytearray()
-            reader = response.body_reader
-            while (part := await reader.read_chunk()) is not None:
-                parts += part
-                if len(parts) > self._max_body_bytes:
-                    raise ProviderTroubleError(
-                        f"The answer is larger than {self._max_body_bytes} bytes.", Trouble.BAD_BODY
-                    )
-            return HttpAnswer(response.status, _readable(response.headers), bytes(parts))
+            body = await self._bodies.read(_parts(response.body_reader))
+            return HttpAnswer(response.status, _readable(response.headers), body)
 
     async def aclose(self) -> None:
         """Close every connection."""
@@ -76,6 +71,11 @@ def _builder() -> ClientBuilder:
         .referer(enable=False)
         .connect_timeout(timedelta(seconds=CONNECT_TIMEOUT_S))
     )
+
+
+async def _parts(reader: ResponseBodyReader) -> AsyncIterator[bytes]:
+    while (part := await reader.read_chunk()) is not None:
+        yield bytes(part)
 
 
 def _readable(headers: HeaderMap) -> dict[str, str]:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 NEVER_SENT = 0
 """The status of a call that could not be written."""
-MAX_BODY_BYTES = 8 * 1024 * 1024
+MAX_BODY_BYTES = 4 * 1024 * 1024
 """No answer of a chat model comes near; a decompressed bomb stops here."""
 
 

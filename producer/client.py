@@ -9,6 +9,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Self
 
 from producer.enqueue import enqueue
+from producer.halting import cancel_job, pause_job
 from producer.ledger import open_ledger
 from producer.progress import average_pace, figures, watch
 from producer.report import job_report
@@ -134,8 +135,16 @@ class Job:
         return job_report(self._database, self.name)
 
     def cancel(self) -> bool:
-        """Let no further item be called. Return False where the job had ended already."""
-        return jobs.cancel(self._database, jobs.find(self._database, self.name).id)
+        """Let no further item be called, from when this returns. Return False where the job had ended already."""
+        return cancel_job(self._database, jobs.find(self._database, self.name).id)
+
+    def pause(self) -> bool:
+        """Let no further item be called until `resume`, from when this returns. Return False where it did not run."""
+        return pause_job(self._database, jobs.find(self._database, self.name).id)
+
+    def resume(self) -> bool:
+        """Let a paused, stopped or cancelled job go on. Return False for any other."""
+        return jobs.resume(self._database, jobs.find(self._database, self.name).id)
 
     def retry(self, budget_usd: Decimal | None = None) -> Retried:
         """Queue failed items again and let a stopped job go on, with a new budget where one is given."""

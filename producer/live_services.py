@@ -26,6 +26,7 @@ from workers.leases import Leases
 from workers.live_pipeline import LivePipeline
 from workers.live_upkeep import keep_leases, look_after_jobs
 from workers.rollout_watch import RolloutWatch
+from workers.running_jobs import RunningJobs
 from workers.settings import read_settings
 from workers.task_cache import TaskCache
 from workers.telemetry_setup import open_telemetry
@@ -97,7 +98,12 @@ async def open_services(task: Path, deployment: Path | None, settings: Settings 
     if telemetry is not None:
         ground.stack.callback(telemetry.close)
     handler = ItemHandler(
-        database, models, Accountant(PriceList(spec.models)), spec.flags, AnswerCache(database, spec.models)
+        database,
+        models,
+        Accountant(PriceList(spec.models)),
+        spec.flags,
+        AnswerCache(database, spec.models),
+        RunningJobs(database),
     )
     pipeline = LivePipeline(
         database=database,

@@ -125,19 +125,27 @@ class Trouble(StrEnum):
 
 
 class ProviderTroubleError(ProviderError):
-    """The provider could not answer just now; the same call may succeed later. Never a reason to escalate."""
+    """The provider could not answer just now; the same call may succeed later. Never a reason to escalate.
 
-    def __init__(self, message: str, trouble: Trouble, retry_after_s: float = 0.0) -> None:
+    `http_calls` is how many exchanges there were all the same.
+    """
+
+    def __init__(self, message: str, trouble: Trouble, retry_after_s: float = 0.0, http_calls: int = 0) -> None:
         super().__init__(message)
-        self.args = (message, trouble, retry_after_s)
+        self.args = (message, trouble, retry_after_s, http_calls)
         self.trouble = trouble
         self.retry_after_s = retry_after_s
+        self.http_calls = http_calls
 
 
 class CallRefusedError(ProviderError):
-    """The provider will never accept this call; `status` is its HTTP status."""
+    """The provider will never accept this call; `status` is its HTTP status.
 
-    def __init__(self, message: str, status: int) -> None:
+    `http_calls` is how many exchanges it took to know.
+    """
+
+    def __init__(self, message: str, status: int, http_calls: int = 0) -> None:
         super().__init__(message)
-        self.args = (message, status)
+        self.args = (message, status, http_calls)
         self.status = status
+        self.http_calls = http_calls

@@ -24,6 +24,9 @@ _DRIVERS = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg", "postgres": 
 
 
 _SQLITE_OUTAGES = ("SQLITE_BUSY", "SQLITE_CANTOPEN", "SQLITE_FULL", "SQLITE_IOERR", "SQLITE_READONLY", "SQLITE_NOTADB")
+_POSTGRES_OUTAGES = ("08", "25006", "25P03", "53", "57", "58")
+"""What passes without anybody changing what was asked: connections, a standby, disk and memory, shutdown and crash."""
+_STATEMENT_TIMED_OUT = "57014"
 
 
 class Database:
@@ -161,10 +164,7 @@ def _is_outage(error: DBAPIError) -> bool:
     sqlite_name = getattr(error.orig, "sqlite_errorname", None)
     if sqlite_name is not None:
         return str(sqlite_name).startswith(_SQLITE_OUTAGES)
-    return type(error.orig).__name__ in {
-        "OperationalError",
-        "ConnectionTimeout",
-        "AdminShutdown",
-        "CannotConnectNow",
-        "InterfaceError",
-    }
+    sqlstate: str | None = getattr(error.orig, "sqlstate", None)
+    if sqlstate is not None:
+        return sqlstate.startswith(_POSTGRES_OUTAGES) and sqlstate != _STATEMENT_TIMED_OUT
+    return type(error.orig).__name__ in {"OperationalError", "ConnectionTimeout", "InterfaceError"}

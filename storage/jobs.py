@@ -17,7 +17,7 @@ from storage.states import ItemState, JobState, StopReason
 from storage.tables import DocumentRow, Item, Job, TierTally
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
 
     from sqlalchemy import ColumnElement, Connection, RowMapping
 
@@ -207,12 +207,10 @@ def listing(database: Database, limit: int = 50) -> list[JobRecord]:
         return [_record(row) for row in rows]
 
 
-def running_among(database: Database, job_ids: Collection[int]) -> frozenset[int]:
-    """Return those of these jobs that are running."""
+def is_running(database: Database, job_id: int) -> bool:
+    """Tell whether a job runs."""
     with database.read() as connection:
-        return frozenset(
-            connection.scalars(select(col(Job.id)).where(col(Job.id).in_(job_ids), col(Job.state) == JobState.RUNNING))
-        )
+        return connection.scalar(select(col(Job.state)).where(col(Job.id) == job_id)) == JobState.RUNNING
 
 
 def frozen_task(database: Database, job_id: int) -> FrozenTask:

@@ -10,6 +10,7 @@ from uuid import UUID
 
 import orjson
 
+from gateway.gateway import COMPARISONS
 from routing.classifier.judge import MAX_OUTPUT_TOKENS
 from routing.completion import TokenUsage
 from routing.decision import Cause, Layer
@@ -109,21 +110,37 @@ class Accountant:
         )
 
     def unanswered(
-        self, decision: Decision, model: str, error: ProviderTroubleError | CallRefusedError, around: Circumstances
+        self,
+        decision: Decision,
+        model: str,
+        error: ProviderTroubleError | CallRefusedError,
+        around: Circumstances,
+        compared: Sequence[Completion] = (),
     ) -> AttemptRecord:
-        """Return the record of a call that brought no answer. Providers do not bill these."""
+        """Return the record of a call that brought no answer.
+
+        Providers do not bill these, but the answers to the small calls it was `compared` with: all of them, and the
+        model refuses this one.
+        """
         trouble = getattr(error, "trouble", None)
+        is_refused = trouble is None or len(compared) >= COMPARISONS
         return AttemptRecord(
             uid=_ordered_uuid(around.started_ms),
             tier=decision.tier,
             model=model,
             layer=decision.layer,
             cause=decision.cause,
-            outcome=AttemptOutcome.REFUSED if trouble is None else AttemptOutcome.PROVIDER_TROUBLE,
+            outcome=AttemptOutcome.REFUSED if is_refused else AttemptOutcome.PROVIDER_TROUBLE,
             trouble=trouble or f"status_{getattr(error, 'status', 0)}",
             started_ms=around.started_ms,
             queued_ms=around.queued_ms,
             gate_wait_ms=around.gate_wait_ms,
+            http_calls=error.http_calls + sum(answer.http_calls for answer in compared),
+            input_tokens=sum(answer.usage.input for answer in compared),
+            output_tokens=sum(answer.usage.output for answer in compared),
+            tokens_estimated=any(answer.usage.estimated for answer in compared),
+            cost_nano_usd=sum(self._prices.cost(answer.model, answer.usage) for answer in compared),
+            price_source=self._prices.source(model) if compared else "",
             canary=around.canary,
             holdout=around.holdout,
         )
@@ -138,7 +155,9 @@ class Accountant:
         answered = [
             attempt
             for attempt in attempts
-            if (attempt.output_tokens or attempt.input_tokens) and attempt.cause not in _OF_NO_WHOLE_ANSWER
+            if (attempt.output_tokens or attempt.input_tokens)
+            and attempt.trouble is None
+            and attempt.cause not in _OF_NO_WHOLE_ANSWER
         ]
         if not answered:
             return 0

@@ -6,6 +6,7 @@ from typing import TypeAlias
 
 from pydantic import BaseModel, ConfigDict, JsonValue, TypeAdapter
 
+from routing.completion import FinishReason
 from routing.verdict import CheckName, Failure
 
 
@@ -46,13 +47,25 @@ class Repairing(_Rejected):
     below: Below | None = None
 
 
+class Opining(_Carried):
+    """A first answer that passed and is paid for, when the model of the second opinion got into trouble.
+
+    `before` is what the item took along when it was given.
+    """
+
+    answer: str
+    finish_reason: FinishReason
+    logprobs: tuple[tuple[str, float], ...] | None = None
+    before: Repairing | Below | None = None
+
+
 class HeldFrom(_Carried):
     """An item that only runs on the last tier to be measured: the tier that gave its output."""
 
     tier: str
 
 
-Carried: TypeAlias = Repairing | HeldFrom | Below
+Carried: TypeAlias = Repairing | Opining | HeldFrom | Below
 _ADAPTER: TypeAdapter[Carried] = TypeAdapter(Carried)
 
 

@@ -26,6 +26,7 @@ from workers.loop_thread import LoopThread
 from workers.pipeline import Pipeline
 from workers.recorder import Recorder
 from workers.rollout_watch import RolloutWatch
+from workers.running_jobs import RunningJobs
 from workers.sweeper import Sweeper
 from workers.task_cache import TaskCache
 from workers.telemetry_setup import open_telemetry
@@ -75,6 +76,7 @@ class Engine:
                 Accountant(prices),
                 deployment.flags,
                 AnswerCache(self._database, deployment.models),
+                RunningJobs(self._database),
             ),
             leases=leases,
             gate=gate,

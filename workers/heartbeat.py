@@ -85,9 +85,8 @@ class Heartbeat:
                 return
 
     def _beat(self) -> None:
-        extend = monotonic() - self._extended >= self._leases.lease_ms / 3000
-        self._leases.refresh(self._database, extend=extend)
-        if extend:
+        if monotonic() - self._extended >= self._leases.lease_ms / 3000:
+            self._leases.extend(self._database)
             self._extended = monotonic()
         self._concurrency.follow(workers.settings(self._database))
         for queue in self._concurrency.queues:

@@ -7,9 +7,10 @@ import dataclasses
 import random
 from typing import TYPE_CHECKING
 
+from gateway.gateway import COMPARISONS
 from routing.classifier.judge import MAX_OUTPUT_TOKENS
-from routing.errors import CallRefusedError, ProviderTroubleError, UsageError
-from storage import jobs
+from routing.errors import CallRefusedError, ProviderTroubleError, ServiceUnreachableError, Trouble, UsageError
+from storage import jobs, troubles
 from storage.states import FailReason, StopReason
 from workers.turn import Turn
 
@@ -28,10 +29,15 @@ if TYPE_CHECKING:
     from storage.records import ItemRecord, Routed
     from workers.accounting import Accountant
     from workers.answer_cache import AnswerCache
+    from workers.running_jobs import RunningJobs
     from workers.steered_task import SteeredTask
 
 FIRST_DELAY_MS = 1_000
-LONGEST_DELAY_MS = 60_000
+LONGEST_DELAY_MS = 20_000
+"""An item is back within half a minute of its provider, the sweep that finds it included."""
+TROUBLED_TURNS = 3
+"""After so many turns without an answer it is asked whether that is due to the item."""
+_MAYBE_DUE_TO_ITEM = frozenset({Trouble.OVERLOADED, Trouble.TIMEOUT, Trouble.BAD_BODY})
 _DEPLOYMENT_STATUSES = frozenset({401, 402, 403, 404})
 """Refusals that speak of the key, the account or the model's name, not of the document."""
 
@@ -46,6 +52,7 @@ class ItemHandler:
         accountant: Accountant,
         flags: Mapping[str, Flag],
         cache: AnswerCache,
+        running: RunningJobs,
         jitter: Callable[[], float] = random.random,
     ) -> None:
         self._database = database
@@ -53,12 +60,20 @@ class ItemHandler:
         self._accountant = accountant
         self._flags = flags
         self._cache = cache
+        self._running = running
         self._jitter = jitter
 
-    def unavailable_for_s(self, task: SteeredTask, item: ClaimedItem) -> float:
-        """Return how long until every model this item needs here may be called again, 0 where that is now."""
-        models = task.variant(item.custom_id, item.tier).models(item.tier)
-        return max(self._gateway.unavailable_for_s(model) for model in models)
+    def is_available(self, task: SteeredTask, item: ClaimedItem) -> bool:
+        """Tell whether every model this item needs here may be called now."""
+        return all(self._gateway.unavailable_for_s(model) <= 0 for model in _models(task, item))
+
+    async def wait_until_available(self, task: SteeredTask, item: ClaimedItem) -> None:
+        """Return once every model this item needs here may be called, or nobody is to wait any more."""
+        await self._gateway.wait_until_available(_models(task, item))
+
+    def hurry(self) -> None:
+        """Let nobody wait for anything but answers any more: this process ends."""
+        self._gateway.hurry()
 
     def upper_bound(self, task: SteeredTask, item: ClaimedItem) -> int:
         """Return the most one turn of this item can cost, in nano-dollars."""
@@ -74,10 +89,17 @@ class ItemHandler:
         turn = Turn(self._accountant, item, task, 0)
         return turn.end(turn.failed(FailReason.BUDGET))
 
+    async def job_runs(self, job_id: int) -> bool | None:
+        """Tell whether items of a job may be called, None while the ledger cannot be reached."""
+        return await self._running.runs(job_id)
+
     async def handle(
         self, item: ClaimedItem, task: SteeredTask, item_budget_nano_usd: int | None, gate_wait_ms: int
-    ) -> ItemRecord:
-        """Route, call, check and decide what comes next. Raises nothing for what the provider or the model does."""
+    ) -> ItemRecord | None:
+        """Route, call, check and decide what comes next; None where a model rests and nothing was called.
+
+        Raises nothing for what the provider or the model does.
+        """
         turn = Turn(self._accountant, item, task, gate_wait_ms)
         try:
             routed = await self._route(turn, item_budget_nano_usd) if turn.is_undecided else None
@@ -88,14 +110,13 @@ class ItemHandler:
             turn.write_prompt()
             verdict = await self._answer(turn, item_budget_nano_usd)
         except ProviderTroubleError as error:
-            turn.unanswered(error)
-            return turn.end(turn.released(self._delay_ms(item, error)))
+            return await self._troubled(turn, error)
         except CallRefusedError as error:
             turn.unanswered(error)
             return await self._refused(turn, error)
         except UsageError as error:
             return turn.end(turn.unwritable(error))
-        return turn.conclude(verdict)
+        return turn.end(turn.released(0)) if verdict is None else turn.conclude(verdict)
 
     async def _route(self, turn: Turn, item_budget_nano_usd: int | None) -> Routed | None:
         facts = turn.facts(self._flags)
@@ -120,6 +141,11 @@ class ItemHandler:
                     raise
                 turn.unanswered(error)
                 return None
+            except ProviderTroubleError as error:
+                if not await self._is_due_to_item(turn, error):
+                    raise
+                turn.unanswered(error)
+                return None
             answer = dataclasses.replace(answer, cache_key=key if answer.model == judge.model else "")
         prediction = judge.read(answer, turn.steered.predicted(facts))
         turn.predicted(answer, keep=prediction is not None)
@@ -132,10 +158,10 @@ class ItemHandler:
         bound = self._accountant.upper_bound(turn.task, models, turn.item)
         return turn.cost_nano_usd + bound <= item_budget_nano_usd
 
-    async def _answer(self, turn: Turn, item_budget_nano_usd: int | None) -> Verdict:
-        """Ask until an answer passes or repairs are used up; every call is written down."""
+    async def _answer(self, turn: Turn, item_budget_nano_usd: int | None) -> Verdict | None:
+        """Ask until an answer passes or repairs are used up; None where the job was halted between two calls."""
         while True:
-            completion = await self._call(turn, turn.model)
+            completion = turn.paid_answer() or await self._call(turn, turn.model)
             verdict = turn.judge(completion)
             second = turn.task.second_opinion(turn.item.tier) if verdict.passed and not turn.is_holdout else None
             if second is None:
@@ -146,6 +172,8 @@ class ItemHandler:
                 return verdict
             if not (turn.begin_whole() or turn.begin_repair(completion, verdict)):
                 return verdict
+            if await self._running.runs(turn.item.job_id) is False:
+                return None  # the turn carries what the next call is, whenever it is made
 
     async def _call(self, turn: Turn, model: str) -> Completion:
         """Ask a model, or give the answer that is kept of the same call."""
@@ -166,11 +194,40 @@ class ItemHandler:
             second = await self._call(turn, model)
         except (ProviderTroubleError, CallRefusedError):
             turn.answered(completion, verdict)  # paid for, though the item has to come back for its second opinion
+            turn.await_opinion(completion)
             raise
         judged = turn.judge_second_opinion(verdict, second)
         turn.answered(completion, judged)
         turn.opined(second, judged)
         return judged
+
+    async def _troubled(self, turn: Turn, error: ProviderTroubleError) -> ItemRecord | None:
+        if error.trouble is Trouble.CIRCUIT_OPEN and not (error.http_calls or turn.has_called):
+            return None
+        if await self._is_due_to_item(turn, error):
+            turn.unanswered(error)
+            return turn.end(turn.refused())
+        turn.unanswered(error)
+        return turn.end(turn.released(self._delay_ms(turn.item, error)))
+
+    async def _is_due_to_item(self, turn: Turn, error: ProviderTroubleError) -> bool:
+        """Tell whether a model that failed this item time and again answers everything else.
+
+        Without an end to it, a document that no answer comes for would be called for ever.
+        """
+        if turn.compared is None and await self._is_often_in_trouble(turn, error):
+            turn.compared = await self._gateway.compare(turn.asking)
+        return len(turn.compared or ()) >= COMPARISONS
+
+    async def _is_often_in_trouble(self, turn: Turn, error: ProviderTroubleError) -> bool:
+        if error.trouble not in _MAYBE_DUE_TO_ITEM:
+            return False
+        key = (turn.item.job_id, turn.item.position)
+        try:
+            earlier = await asyncio.to_thread(troubles.count, self._database, *key, turn.asking, _MAYBE_DUE_TO_ITEM)
+        except ServiceUnreachableError:
+            return False
+        return earlier + 1 >= TROUBLED_TURNS
 
     async def _refused(self, turn: Turn, error: CallRefusedError) -> ItemRecord:
         if error.status in _DEPLOYMENT_STATUSES:
@@ -181,6 +238,13 @@ class ItemHandler:
         return turn.end(turn.refused())
 
     def _delay_ms(self, item: ClaimedItem, error: ProviderTroubleError) -> int:
-        """Return how long the item rests: what the provider asked for, or a doubling delay with jitter."""
-        doubled = min(LONGEST_DELAY_MS, FIRST_DELAY_MS << min(item.attempts, 10))
-        return max(round(error.retry_after_s * 1000), round(doubled * (0.5 + self._jitter() / 2)))
+        """Return how long the item rests: what the provider asked for, or a doubling delay with jitter.
+
+        Longer than its breaker keeps a provider alone, none of its items needs to wait.
+        """
+        doubled = min(LONGEST_DELAY_MS, FIRST_DELAY_MS << min(item.attempts, 10)) * (0.5 + self._jitter() / 2)
+        return min(LONGEST_DELAY_MS, round(max(error.retry_after_s * 1000, doubled)))
+
+
+def _models(task: SteeredTask, item: ClaimedItem) -> list[str]:
+    return task.variant(item.custom_id, item.tier).models(item.tier)

@@ -13,10 +13,11 @@ from storage import claims, live_items, recording
 from storage.records import Escalated, Released, Routed
 from storage.reserving import SpendingRules
 from workers.event_wait import is_set_within
+from workers.pipeline import untouched
 from workers.telemetry_setup import tell
 
 if TYPE_CHECKING:
-    from storage.claims import Claim
+    from storage.claims import Claim, ClaimedItem
     from storage.database import Database
     from storage.records import ItemRecord, Next
     from storage.reserving import DayBudget
@@ -100,22 +101,38 @@ class LivePipeline:
     async def _turn(self, item: LiveItem) -> Next | None:
         """Return what came of one turn, None where the item could not be claimed or was lost meanwhile."""
         task = await asyncio.to_thread(self._tasks.get, item.job_id)
-        token = item.lease_token = self._leases.take(item.job_id)
+        token = item.lease_token = self._leases.take()
         try:
             claim = await asyncio.to_thread(self._claim, task, item, token)
             if claim is None:
                 return None
             if claim.items:
-                record = await self._handler.handle(claim.items[0], task, claim.item_budget_nano_usd, 0)
+                record = await self._handled(item, claim.items[0], task, claim.item_budget_nano_usd)
             else:
                 record = self._handler.unpaid(task, claim.unpaid[0])
-            item.trouble = _trouble_of(record)
+            if record.attempts:
+                item.trouble = _trouble_of(record)
             is_ours = await self._write(record)
             if self._telemetry is not None:
                 tell(self._telemetry, [record])
             return record.next if is_ours else None
         finally:
             self._leases.drop(token)
+
+    async def _handled(
+        self, item: LiveItem, claimed: ClaimedItem, task: SteeredTask, item_budget_nano_usd: int | None
+    ) -> ItemRecord:
+        """Handle an item once its models may be called; let go of it where nobody waits for it any more."""
+        while (record := await self._handler.handle(claimed, task, item_budget_nano_usd, 0)) is None:
+            item.trouble = Trouble.CIRCUIT_OPEN
+            available = asyncio.ensure_future(self._handler.wait_until_available(task, claimed))
+            given_up = asyncio.ensure_future(item.given_up.wait())
+            await asyncio.wait((available, given_up), return_when=asyncio.FIRST_COMPLETED)
+            available.cancel()
+            given_up.cancel()
+            if item.given_up.is_set():
+                return untouched(claimed)
+        return record
 
     def _claim(self, task: SteeredTask, item: LiveItem, token: str) -> Claim | None:
         return claims.claim(

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from routing.errors import CheapfirstError
+from routing.errors import CheapfirstError, ServiceUnreachableError
 from storage import claims, jobs
 from storage.records import ItemRecord, Released
 from storage.reserving import SpendingRules
@@ -35,6 +36,9 @@ if TYPE_CHECKING:
     from workers.task_cache import TaskCache
 
 log = logging.getLogger(__name__)
+
+LEDGER_AGAIN_S = 1.0
+"""How long until a ledger that could not be reached is asked again."""
 
 
 class Pipeline:
@@ -60,7 +64,7 @@ class Pipeline:
         self._loop = loop
         self._recorder = recorder
         self._day_budget = day_budget
-        self._stopping = asyncio.Event()
+        self._stopping = threading.Event()
         self._last_progress = monotonic()
         self._waiting_for_provider = 0
 
@@ -77,12 +81,22 @@ class Pipeline:
     def run_chunk(self, tier: str, job_id: int, positions: Sequence[int]) -> int:
         """Work through those of these items that are free, and return how many; blocks until they are settled.
 
-        Nothing is raised for what the items or their provider do: that is recorded.
+        Nothing is raised for what the items or their provider do: that is recorded. While the ledger cannot be reached,
+        it waits.
         """
+        while not self._stopping.is_set():
+            try:
+                return self._run_claimed(tier, job_id, positions)
+            except ServiceUnreachableError as error:
+                log.warning("%d items of job %d wait for the ledger: %s", len(positions), job_id, error)
+            self._stopping.wait(LEDGER_AGAIN_S)
+        return 0
+
+    def _run_claimed(self, tier: str, job_id: int, positions: Sequence[int]) -> int:
         task = self._task(job_id)
-        if task is None or self._stopping.is_set():
+        if task is None:
             return 0
-        token = self._leases.take(job_id)
+        token = self._leases.take()
         try:
             claim = self._claim(task, tier, job_id, positions, token)
             if claim is None:
@@ -103,11 +117,14 @@ class Pipeline:
 
     def _drain(self) -> None:
         self._stopping.set()
+        self._handler.hurry()
         self._gate.open()
 
     def _task(self, job_id: int) -> SteeredTask | None:
         try:
             return self._tasks.get(job_id)
+        except ServiceUnreachableError:
+            raise  # it says nothing of the task
         except CheapfirstError as error:
             # What makes a task unusable here (a package its schema needs) makes it unusable for every item.
             log.error("Job %d cannot run here: %s", job_id, error)  # noqa: TRY400 - the message says it all
@@ -145,21 +162,31 @@ class Pipeline:
 
     async def _when_its_turn(self, item: ClaimedItem, task: SteeredTask, claim: Claim) -> ItemRecord:
         arrived = monotonic()
-        while not self._stopping.is_set() and (wait_s := self._handler.unavailable_for_s(task, item)) > 0:
-            await self._pause(wait_s)
-        async with self._gate:
-            if self._stopping.is_set() or self._leases.halted(item.job_id):
-                return untouched(item)
-            gate_wait_ms = round((monotonic() - arrived) * 1000)
-            return await self._handler.handle(item, task, claim.item_budget_nano_usd, gate_wait_ms)
+        while True:
+            await self._wait_for_provider(item, task)
+            async with self._gate:
+                if not await self._may_call(item.job_id):
+                    return untouched(item)
+                gate_wait_ms = round((monotonic() - arrived) * 1000)
+                record = await self._handler.handle(item, task, claim.item_budget_nano_usd, gate_wait_ms)
+            if record is not None:
+                return record
 
-    async def _pause(self, wait_s: float) -> None:
+    async def _may_call(self, job_id: int) -> bool:
+        """Tell whether a job still runs. While nobody knows nothing is bought: it could not be written down."""
+        while not self._stopping.is_set():
+            runs = await self._handler.job_runs(job_id)
+            if runs is not None:
+                return runs
+            await asyncio.sleep(LEDGER_AGAIN_S)
+        return False
+
+    async def _wait_for_provider(self, item: ClaimedItem, task: SteeredTask) -> None:
+        if self._handler.is_available(task, item):
+            return
         self._waiting_for_provider += 1
         try:
-            async with asyncio.timeout(wait_s):
-                await self._stopping.wait()
-        except TimeoutError:
-            return
+            await self._handler.wait_until_available(task, item)
         finally:
             self._waiting_for_provider -= 1
 

@@ -10,8 +10,9 @@ import logging
 import threading
 from typing import TYPE_CHECKING
 
-from routing.errors import CheapfirstError
+from routing.errors import CheapfirstError, ServiceUnreachableError
 from storage import roles, sweeping
+from workers.outage_grace import OutageGrace
 from workers.watches import ROLE_LEASE_MS, WATCH_S, Watches
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ class Sweeper:
         self._publisher = publisher
         self._name = name
         self._watches = Watches(database, name)
+        self._grace = OutageGrace()
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="sweeper", daemon=True)
         self._thread.start()
@@ -51,23 +53,25 @@ class Sweeper:
                 try:
                     duty()
                 except Exception as error:  # noqa: BLE001 - whatever it is, the next round may succeed
+                    if isinstance(error, ServiceUnreachableError):
+                        self._grace.begin()
                     told = error if isinstance(error, CheapfirstError) else type(error).__name__
                     log.warning("%s failed: %s", duty.__qualname__, told)
 
     def _sweep(self) -> None:
         if roles.hold(self._database, "sweeper", self._name, ROLE_LEASE_MS):
-            sweep(self._database, self._broker, self._publisher)
+            sweep(self._database, self._broker, self._publisher, take_back=self._grace.is_over)
 
 
-def sweep(database: Database, broker: Broker, publisher: Publisher) -> int:
-    """Release expired leases, publish what waits without a message, and return the number of messages.
+def sweep(database: Database, broker: Broker, publisher: Publisher, *, take_back: bool = True) -> int:
+    """Release expired leases where asked, publish what waits without a message, and return the number of messages.
 
     What comes back from a dead worker has no message and is known by name, so that it goes to the front of its queue at
     once. Otherwise a tier is left alone while its queue holds messages, so that a long backlog is never published
     twice; behind a drained queue, what is published once more is at most what workers fetched and have not claimed yet.
     """
     broker.ping()  # or nothing is taken back: what has no message yet is best left where it is found
-    published = _release(database, broker, publisher)
+    published = _release(database, broker, publisher) if take_back else 0
     for tier in sorted(sweeping.waiting_tiers(database)):
         if broker.queue_length(tier) == 0:
             keys = sweeping.claimable(database, tier, IDLE_MS, PUBLISH_AT_ONCE)

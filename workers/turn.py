@@ -11,7 +11,7 @@ import orjson
 
 from routing.benefit import is_hopeless, kind_of
 from routing.compiled_task import AS_THE_TASK_SAYS
-from routing.completion import Prompt
+from routing.completion import Completion, Prompt, TokenLogprob, TokenUsage
 from routing.decision import Cause, Decision, Layer
 from routing.escalation import Accept, Escalate, Fail, next_step
 from routing.item_facts import ItemFacts
@@ -32,14 +32,13 @@ from storage.records import (
 from storage.states import AttemptOutcome, FailReason
 from workers.accounting import Circumstances, failures_json, storable
 from workers.answer_cache import to_keep
-from workers.carried import Below, CarriedFailure, HeldFrom, Repairing, read_carried
+from workers.carried import Below, CarriedFailure, HeldFrom, Opining, Repairing, read_carried
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from routing.calibration import Thresholds
     from routing.classifier.judge import Judge
-    from routing.completion import Completion
     from routing.decision import Signal
     from routing.deployment import Flag
     from routing.errors import CallRefusedError, ProviderTroubleError, UsageError
@@ -53,7 +52,11 @@ if TYPE_CHECKING:
 
 
 class Turn:
-    """One turn of an item: the decisions it rests on, and every call made in it."""
+    """One turn of an item: the decisions it rests on, and every call made in it.
+
+    `asking` is the model that was called last, `compared` what it answered to small calls when it failed this one, None
+    where that was not asked.
+    """
 
     def __init__(self, accountant: Accountant, item: ClaimedItem, task: SteeredTask, gate_wait_ms: int) -> None:
         self._accountant = accountant
@@ -62,14 +65,16 @@ class Turn:
         self._began = monotonic()
         self._started_ms = accountant.now_ms()
         self._checks_ms = 0
-        self._asking, self._asked_by = "", self._decision
+        self._asked_by = self._decision
         self._decided = item.decided
         self._decisions: list[DecisionRecord] = []
         self._attempts: list[AttemptRecord] = []
         self._to_cache: list[CachedAnswer] = []
         self._failed_checks: dict[tuple[str, str], None] = {}
         self._first_prompt = Prompt((), {})
-        self._carried = read_carried(item.carried)
+        carried = read_carried(item.carried)
+        self._opining = carried if isinstance(carried, Opining) else None
+        self._carried = carried.before if isinstance(carried, Opining) else carried
         self._below = _below(self._carried)
         self._metadata = orjson.loads(item.metadata)
         self.item = item
@@ -77,12 +82,19 @@ class Turn:
         self.variant = task.variant(item.custom_id, item.tier)
         self.task = self.variant.task
         self.model = self.task.task.tier(item.tier).model
+        self.asking = self.model
+        self.compared: tuple[Completion, ...] | None = None
         self.prompt = self._first_prompt
 
     @property
     def is_holdout(self) -> bool:
         """Whether the item is accepted already, and runs here only to be measured."""
         return isinstance(self._carried, HeldFrom)
+
+    @property
+    def has_called(self) -> bool:
+        """Whether a call of this turn is written down already."""
+        return bool(self._attempts)
 
     @property
     def cost_nano_usd(self) -> int:
@@ -163,8 +175,23 @@ class Turn:
 
     def begin_call(self, model: str) -> None:
         """Date the call that is made next, and say of which model."""
-        self._asking, self._asked_by = model, self._decision
+        self.asking, self._asked_by = model, self._decision
         self._started_ms = self._accountant.now_ms()
+
+    def paid_answer(self) -> Completion | None:
+        """Return the first answer an earlier turn paid for, None where this turn has to ask for one."""
+        if self._opining is None:
+            return None
+        logprobs = self._opining.logprobs
+        return Completion(
+            text=self._opining.answer,
+            finish_reason=self._opining.finish_reason,
+            usage=TokenUsage(0, 0),
+            model=self.model,
+            provider_ms=0.0,
+            http_calls=0,
+            logprobs=None if logprobs is None else tuple(TokenLogprob(*pair) for pair in logprobs),
+        )
 
     def judge(self, completion: Completion) -> Verdict:
         """Check an answer."""
@@ -182,17 +209,29 @@ class Turn:
         return self.task.judge_second_opinion(verdict, second, self._least)
 
     def answered(self, completion: Completion, verdict: Verdict) -> None:
-        """Write down the call that was answered, with its verdict."""
+        """Write down the call that was answered, with its verdict, unless an earlier turn did."""
         outcome = AttemptOutcome.ACCEPTED if verdict.passed else AttemptOutcome.REJECTED
-        around = self._circumstances()
-        self._attempts.append(self._accountant.answered(self._decision, completion, verdict, outcome, around))
+        if self._opining is None:
+            around = self._circumstances()
+            self._attempts.append(self._accountant.answered(self._decision, completion, verdict, outcome, around))
         if verdict.passed:
             self._keep(completion)
         if not self.is_holdout:
             self._failed_checks |= dict.fromkeys(map(kind_of, verdict.failures))
 
+    def await_opinion(self, completion: Completion) -> None:
+        """Take a first answer along to the next turn: the second opinion did not come."""
+        logprobs = completion.logprobs
+        self._opining = Opining(
+            answer=storable(completion.text),
+            finish_reason=completion.finish_reason,
+            logprobs=None if logprobs is None else tuple((token.token, token.logprob) for token in logprobs),
+            before=None if isinstance(self._carried, HeldFrom) else self._carried,
+        )
+
     def opined(self, completion: Completion, judged: Verdict) -> None:
         """Write down the second opinion; its verdict is part of the first answer's."""
+        self._opining = None
         if judged.passed:
             self._keep(completion)
         decision = Decision(self._decision.tier, self._decision.layer, Cause.AGREEMENT)
@@ -208,9 +247,10 @@ class Turn:
             self._to_cache.append(to_keep(completion, self.steered.frozen.name, cache.max_age_days))
 
     def unanswered(self, error: ProviderTroubleError | CallRefusedError) -> None:
-        """Write down the call that was begun last and brought no answer."""
-        around = self._circumstances()
-        self._attempts.append(self._accountant.unanswered(self._asked_by, self._asking, error, around))
+        """Write down the call that was begun last and brought no answer, with the small ones it was compared with."""
+        around, compared = self._circumstances(), self.compared or ()
+        self._attempts.append(self._accountant.unanswered(self._asked_by, self.asking, error, around, compared))
+        self.compared = None
 
     def begin_whole(self) -> bool:
         """Prepare to ask for the whole object where only the failed fields were asked for; False where it was whole."""
@@ -240,9 +280,8 @@ class Turn:
 
     def released(self, delay_ms: int) -> Released:
         """Say that the provider gave no answer: the item comes back for the same call."""
-        return Released(
-            delay_ms, clean=True, carried=None if self._carried is None else self._carried.model_dump_json()
-        )
+        carried = self._opining or self._carried
+        return Released(delay_ms, clean=True, carried=None if carried is None else carried.model_dump_json())
 
     def failed(self, reason: FailReason, failures: str = "[]", output: str | None = None) -> Next:
         """Say that the item fails; one that was only to be measured is done all the same."""

@@ -120,13 +120,21 @@ def _tool_arguments(message: Mapping[str, Any]) -> str | None:
 
 
 def _content(content: Any) -> str:  # noqa: ANN401 - read from the wire
-    """Return the text of a message, whose content may be a list of parts."""
+    """Return the text of a message, whose content may be a list of parts.
+
+    What is neither is given as JSON for the checks to judge: the model did answer, and would be paid again.
+    """
     if content is None or isinstance(content, str):
         return content or ""
-    parts = [part.get("text") for part in content if part.get("type", "text") in {"text", "output_text"}]
-    if not all(isinstance(part, str) for part in parts):
-        raise TypeError("the message's content is not text")
-    return "".join(parts)
+    texts = _texts(content)
+    return json.dumps(content) if texts is None else "".join(texts)
+
+
+def _texts(content: Any) -> list[str] | None:  # noqa: ANN401 - read from the wire
+    if not (isinstance(content, list) and all(isinstance(part, dict) for part in content)):
+        return None
+    texts = [part.get("text") for part in content if part.get("type", "text") in {"text", "output_text"}]
+    return texts if all(isinstance(text, str) for text in texts) else None
 
 
 def _usage(usage: Any) -> TokenUsage | None:  # noqa: ANN401 - read from the wire

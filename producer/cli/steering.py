@@ -1,4 +1,4 @@
-"""`cancel`, `retry` and `scale`: changing what runs."""
+"""`cancel`, `pause`, `resume`, `retry` and `scale`: changing what runs."""
 
 from __future__ import annotations
 
@@ -24,7 +24,40 @@ _LOOK_EVERY_S = 0.1
 def cancel(job: JobArgument = None) -> None:
     """Let no further item of a job be called.
 
-    Calls in flight end, and what is done stays.
+    Calls in flight end and are paid, and what is done stays. When this returns, no other call begins.
+    """
+    from producer.halting import cancel_job
+    from producer.ledger import find_job, open_ledger
+    from workers.settings import read_settings
+
+    with open_ledger(read_settings()) as database:
+        found = find_job(database, job)
+        if not cancel_job(database, found.id):
+            raise UsageError(f"{found.name} cannot be cancelled: it is {found.state}.")
+        print_text(f"{found.name} is cancelled. `cheapfirst retry {found.name}` lets it go on.")
+
+
+def pause(job: JobArgument = None) -> None:
+    """Let no further item of a job be called until it is resumed.
+
+    Calls in flight end and are paid. When this returns, no other call begins.
+    """
+    from producer.halting import pause_job
+    from producer.ledger import find_job, open_ledger
+    from workers.settings import read_settings
+
+    with open_ledger(read_settings()) as database:
+        found = find_job(database, job)
+        if not pause_job(database, found.id):
+            raise UsageError(f"{found.name} cannot be paused: it is {found.state}.")
+        print_text(f"{found.name} is paused. `cheapfirst resume {found.name}` lets it go on.")
+
+
+def resume(job: JobArgument = None) -> None:
+    """Let a paused job go on.
+
+    One that was stopped or cancelled goes on as well. Workers that run take it up within seconds; where none runs,
+    repeat the `cheapfirst run` of this job.
     """
     from producer.ledger import find_job, open_ledger
     from storage import jobs
@@ -32,9 +65,10 @@ def cancel(job: JobArgument = None) -> None:
 
     with open_ledger(read_settings()) as database:
         found = find_job(database, job)
-        if not jobs.cancel(database, found.id):
-            raise UsageError(f"{found.name} cannot be cancelled: it is {found.state}.")
-        print_text(f"{found.name} is cancelled. `cheapfirst retry {found.name}` lets it go on.")
+        if not jobs.resume(database, found.id):
+            raise UsageError(f"{found.name} cannot be resumed: it is {found.state}.")
+        print_text(f"{found.name} is {jobs.find(database, found.name).state}.")
+        _say_where_no_worker_runs(database)
 
 
 def retry(job: JobArgument = None, *, budget: BudgetOption = None) -> None:
@@ -45,7 +79,6 @@ def retry(job: JobArgument = None, *, budget: BudgetOption = None) -> None:
     """
     from producer.ledger import find_job, open_ledger
     from producer.retry import retry_job
-    from storage import workers
     from workers.settings import read_settings
 
     with open_ledger(read_settings()) as database:
@@ -54,8 +87,14 @@ def retry(job: JobArgument = None, *, budget: BudgetOption = None) -> None:
         if not (retried.requeued or retried.resumed):
             raise UsageError(f"{found.name} has nothing to retry: it is {found.state}, and no item failed.")
         print_text(f"{found.name} runs again; {retried.requeued} failed items are queued.")
-        if not workers.running(database):
-            say("No worker runs now: repeat the `cheapfirst run` of this job, or start `cheapfirst worker`.")
+        _say_where_no_worker_runs(database)
+
+
+def _say_where_no_worker_runs(database: Database) -> None:
+    from storage import workers
+
+    if not workers.running(database):
+        say("No worker runs now: repeat the `cheapfirst run` of this job, or start `cheapfirst worker`.")
 
 
 def scale(

@@ -10,7 +10,7 @@ import pytest
 from fakeredis import FakeAsyncRedis, FakeServer
 from pydantic import SecretStr
 
-from gateway.limits import RateLimit
+from gateway.limits import HORIZON_S, RateLimit
 from producer.embedded.redis_server import EmbeddedRedis
 from routing.errors import ProviderTroubleError, ServiceUnreachableError, Trouble
 from tests.support.services import missing
@@ -60,21 +60,45 @@ def _run(open_limits: Open, steps: Callable[[RedisLimits, RedisLimits], Awaitabl
 
 
 def test_two_clients_together_keep_a_limit_of_requests(open_limits: Open, request: pytest.FixtureRequest) -> None:
-    """In any minute no more than the limit is asked, and what a second's burst adds to it."""
-    model, per_minute = request.node.name, 120
-    limit = RateLimit(per_minute, None)
+    """In any second no more than the limit is asked, and what the burst adds to it, as far ahead as is reserved."""
+    model, per_minute = request.node.name, 1200
+    limit, per_second = RateLimit(per_minute, None), per_minute // 60
 
     async def steps(first: RedisLimits, second: RedisLimits) -> list[float]:
         reserves = [client.reserve(model, limit, 999) for _ in range(200) for client in (first, second)]
         return await asyncio.gather(*reserves)
 
-    starts = sorted(_run(open_limits, steps))
-    burst = round(per_minute / 60 * BURST_S)
+    starts = sorted(start for start in _run(open_limits, steps) if start <= HORIZON_S)
+    burst = round(per_second * BURST_S)
     for index, start in enumerate(starts):
-        within = sum(1 for other in starts[index:] if other < start + 60 - SLACK_S)
-        assert within <= per_minute + burst
+        within = sum(1 for other in starts[index:] if other < start + 1)
+        assert within <= per_second * (1 + SLACK_S) + burst
     assert starts[0] == 0
-    assert 400 / per_minute * 60 - starts[-1] < 2 + SLACK_S  # and no slower than it must
+    assert HORIZON_S - starts[-1] < 1 + SLACK_S  # and no slower than it must
+
+
+def test_what_a_dead_worker_had_reserved_is_soon_over(open_limits: Open, request: pytest.FixtureRequest) -> None:
+    """However many calls it waited to make: nothing beyond the horizon, and the one call across it, is reserved."""
+    model, limit = request.node.name, RateLimit(60, 60_000)
+
+    async def steps(dead: RedisLimits, living: RedisLimits) -> list[float]:
+        await asyncio.gather(*(dead.reserve(model, limit, 1000) for _ in range(300)))
+        return [await living.reserve(model, limit, 1000)]
+
+    (wait_s,) = _run(open_limits, steps)
+    assert HORIZON_S < wait_s <= HORIZON_S + 1 + SLACK_S
+
+
+def test_a_request_that_is_not_made_is_given_back(open_limits: Open, request: pytest.FixtureRequest) -> None:
+    """The next one takes its place."""
+    model, limit = request.node.name, RateLimit(12, 6000)
+
+    async def steps(first: RedisLimits, second: RedisLimits) -> list[float]:
+        waits = [await first.reserve(model, limit, 500), await first.reserve(model, limit, 500)]
+        await first.settle(model, limit, -500, requests=-1)
+        return [*waits, await second.reserve(model, limit, 500)]
+
+    assert _run(open_limits, steps) == pytest.approx([0, 4, 4], abs=SLACK_S)
 
 
 def test_tokens_are_limited_as_requests_are(open_limits: Open, request: pytest.FixtureRequest) -> None:

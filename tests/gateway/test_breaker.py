@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from gateway.breaker import FIRST_REST_S, LONGEST_REST_S, TROUBLES_TO_OPEN, Breaker
+from gateway.breaker import FIRST_REST_S, LIMITED_S, LONGEST_REST_S, PROBE_ALONE_S, TROUBLES_TO_OPEN, Breaker
 from routing.errors import Trouble
 
 TIMEOUT_S = 60.0
@@ -29,7 +29,7 @@ def test_it_opens_after_troubles_in_a_row() -> None:
     breaker = Breaker()
     for _ in range(TROUBLES_TO_OPEN - 1):
         _begun_and_troubled(breaker, 0)
-    breaker.succeeded()
+    breaker.succeeded(0)
     for _ in range(TROUBLES_TO_OPEN - 1):
         _begun_and_troubled(breaker, 0)
     assert breaker.unavailable_for_s(0) == 0
@@ -66,15 +66,16 @@ def test_each_failed_probe_doubles_the_rest_up_to_the_longest() -> None:
         rests.append(breaker.unavailable_for_s(now))
         now += rests[-1]
         _begun_and_troubled(breaker, now)
-    assert rests == [2, 4, 8, 16, 30, 30, 30, 30]
+    assert rests == [2, 4, 8, 16, 20, 20, 20, 20]
 
 
-def test_a_probe_that_never_ends_does_not_block_for_ever() -> None:
-    """After its timeout another may go."""
+def test_a_probe_that_hangs_does_not_hold_up_the_next() -> None:
+    """What it will say is of an earlier moment; and where its own timeout is shorter, that is waited for."""
     breaker = _opened()
     assert breaker.begin(FIRST_REST_S, TIMEOUT_S) is not None
-    assert breaker.unavailable_for_s(FIRST_REST_S) == TIMEOUT_S
-    assert breaker.begin(FIRST_REST_S + TIMEOUT_S, TIMEOUT_S) is not None
+    assert breaker.unavailable_for_s(FIRST_REST_S) == PROBE_ALONE_S
+    assert breaker.begin(FIRST_REST_S + PROBE_ALONE_S, 3) is not None
+    assert breaker.unavailable_for_s(FIRST_REST_S + PROBE_ALONE_S) == 3
 
 
 def test_a_rate_limit_rests_and_does_not_open() -> None:
@@ -87,6 +88,27 @@ def test_a_rate_limit_rests_and_does_not_open() -> None:
     assert era is not None
     breaker.troubled(0, era, Trouble.RATE_LIMITED, 3600)
     assert breaker.unavailable_for_s(0) == LONGEST_REST_S
+
+
+def test_a_model_that_only_limits_is_asked_seldom() -> None:
+    """Refusing everybody for seconds is an outage, whatever it is called; an answer meanwhile says that it is none."""
+    breaker, now = Breaker(), 100.0
+    _begun_and_troubled(breaker, now, Trouble.RATE_LIMITED)
+    breaker.succeeded(now)
+    for _ in range(TROUBLES_TO_OPEN):
+        assert breaker.unavailable_for_s(now + LIMITED_S) == 0
+        _begun_and_troubled(breaker, now + LIMITED_S, Trouble.RATE_LIMITED)
+    assert breaker.unavailable_for_s(now + LIMITED_S) == FIRST_REST_S
+
+
+def test_an_answer_to_an_earlier_call_does_not_end_a_rest_that_was_asked_for() -> None:
+    """Calls in flight come back while the provider wants no new ones."""
+    breaker = Breaker()
+    eras = [breaker.begin(0, TIMEOUT_S) for _ in range(2)]
+    assert eras[0] is not None
+    breaker.troubled(1, eras[0], Trouble.RATE_LIMITED, 7)
+    breaker.succeeded(2)
+    assert breaker.unavailable_for_s(2) == 6
 
 
 def test_a_rate_limited_probe_lets_the_next_one_go() -> None:
@@ -104,6 +126,7 @@ class BreakerMachine(RuleBasedStateMachine):
         super().__init__()
         self.breaker = Breaker()
         self.now = 1000.0
+        self.asked_for_until = 0.0
         self.under_way: list[int] = []
 
     @rule(seconds=st.integers(0, 100))
@@ -123,10 +146,11 @@ class BreakerMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.under_way)
     @rule(data=st.data())
     def answer(self, data: st.DataObject) -> None:
-        """An answer closes it, whoever got it."""
+        """An answer closes it, whoever got it; what the provider asked for still holds."""
         self.under_way.pop(data.draw(st.integers(0, len(self.under_way) - 1)))
-        self.breaker.succeeded()
-        assert self.breaker.unavailable_for_s(self.now) == 0
+        self.breaker.succeeded(self.now)
+        assert self.breaker.unavailable_for_s(self.now) == max(0.0, self.asked_for_until - self.now)
+        self.now = max(self.now, self.asked_for_until)
         first, second = (self.breaker.begin(self.now, TIMEOUT_S) for _ in range(2))
         assert first is not None
         assert second is not None
@@ -137,6 +161,8 @@ class BreakerMachine(RuleBasedStateMachine):
         """What was asked for is granted."""
         era = self.under_way.pop(data.draw(st.integers(0, len(self.under_way) - 1)))
         self.breaker.troubled(self.now, era, trouble, retry_after_s)
+        if retry_after_s:
+            self.asked_for_until = max(self.asked_for_until, self.now + min(retry_after_s, LONGEST_REST_S))
         assert self.breaker.unavailable_for_s(self.now) >= min(retry_after_s, LONGEST_REST_S)
 
     @rule()
@@ -154,8 +180,8 @@ class BreakerMachine(RuleBasedStateMachine):
 
     @invariant()
     def never_unavailable_for_long(self) -> None:
-        """No rest is longer than the longest, or than a probe takes."""
-        assert 0 <= self.breaker.unavailable_for_s(self.now) <= max(LONGEST_REST_S, TIMEOUT_S)
+        """No rest is longer than the longest."""
+        assert 0 <= self.breaker.unavailable_for_s(self.now) <= LONGEST_REST_S
 
 
 TestBreakerMachine = BreakerMachine.TestCase

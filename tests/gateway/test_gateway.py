@@ -5,15 +5,18 @@ from __future__ import annotations
 import asyncio
 import json
 import random
+import time
 from collections.abc import Awaitable
+from contextlib import suppress
 from typing import Any
 
 import pytest
 from pydantic import SecretStr
 
 from evaluation.model_server.engine import EngineRequest
-from gateway.gateway import Gateway
-from gateway.limits import RateLimit
+from gateway.asking import LONGEST_BACKOFF_S
+from gateway.gateway import COMPARISONS, Gateway
+from gateway.limits import HORIZON_S, RateLimit
 from gateway.pyreqwest_transport import PyreqwestTransport
 from gateway.transport import HttpAnswer
 from routing.completion import Completion, FinishReason, Message, Prompt
@@ -149,8 +152,8 @@ def test_tokens_nobody_counted_are_estimated() -> None:
 
 @pytest.mark.parametrize(
     "body",
-    [b"", b"<html>Welcome</html>", b'{"choices": []}', b'{"choices": [{"message": {"content": 7}}]}', b"[1]", b"null",
-     b'{"choices": [{"message": "x"}]}', b'{"choices": [{"mess', b"\xff\xfe\x00", b'{"choices": 5}',
+    [b"", b"<html>Welcome</html>", b'{"choices": []}', b'{"choices": [{"message": {"tool_calls": [7]}}]}', b"[1]",
+     b"null", b'{"choices": [{"message": "x"}]}', b'{"choices": [{"mess', b"\xff\xfe\x00", b'{"choices": 5}',
      b"[" * 100_000, '{"choices": [{"message": {"content": "café"}}]}'.encode("latin-1")],
 )  # fmt: skip
 @pytest.mark.parametrize("provider", ["openai", "anthropic"])
@@ -159,6 +162,24 @@ def test_a_body_of_no_known_form_is_trouble(provider: str, body: bytes) -> None:
     with pytest.raises(ProviderTroubleError) as caught:
         _complete(_gateway(Scripted(_answer(body=body)), None, _spec(provider=provider)))
     assert caught.value.trouble is Trouble.BAD_BODY
+
+
+@pytest.mark.parametrize(
+    ("content", "text"),
+    [
+        ([{"type": "text", "text": '{"total"'}, {"type": "output_text", "text": ": 9}"}], ANSWER),
+        ([{"type": "thinking", "thinking": "hm"}, {"type": "text", "text": ANSWER}], ANSWER),
+        (7, "7"),
+        ({"total": 9}, ANSWER),
+        (["a", 1], '["a", 1]'),
+        ([{"type": "text", "text": 7}], '[{"type": "text", "text": 7}]'),
+    ],
+)
+def test_a_content_of_any_form_is_an_answer(content: object, text: str) -> None:
+    """The model did answer, and was paid: what it said is for the checks to judge, once."""
+    body = json.dumps({"choices": [{"message": {"content": content}}], "usage": {"prompt_tokens": 1}}).encode()
+    completion = _complete(_gateway(Scripted(_answer(body=body))))
+    assert (completion.text, completion.http_calls) == (text, 1)
 
 
 @pytest.mark.parametrize(
@@ -285,16 +306,71 @@ def test_trouble_goes_to_the_fallback_and_says_who_answered() -> None:
 
 
 def test_a_model_in_repeated_trouble_is_left_alone() -> None:
-    """After five troubles in a row nothing is called until the rest is over, and that is told beforehand."""
+    """Once it has been in trouble for long, nothing is sent until its rest is over, and that is told beforehand."""
     time = Time()
-    gateway = _gateway(Scripted(_error(500)), time)
+    scripted = Scripted(_error(500))
+    gateway = _gateway(scripted, time)
     for _ in range(2):
         with pytest.raises(ProviderTroubleError) as caught:
             _complete(gateway)
-    assert caught.value.trouble is Trouble.CIRCUIT_OPEN
+        assert (caught.value.trouble, caught.value.http_calls) == (Trouble.OVERLOADED, 4)
+    with pytest.raises(ProviderTroubleError) as caught:
+        _complete(gateway)
+    assert (caught.value.trouble, caught.value.http_calls) == (Trouble.CIRCUIT_OPEN, 0)
+    assert len(scripted.sent) == 8
     assert 0 < gateway.unavailable_for_s("small") <= 30
     time.now += 60
     assert gateway.unavailable_for_s("small") == 0
+
+
+def test_a_short_rest_is_waited_out() -> None:
+    """A call that begins while the provider wants none for two seconds is made after them."""
+    time = Time()
+    scripted = Scripted(_answer(429, b"{}", retry_after="2"), _answer())
+
+    async def both(gateway: Gateway) -> list[Completion]:
+        asked = [gateway.complete("small", PROMPT, max_output_tokens=50) for _ in range(2)]
+        return await asyncio.gather(*asked)
+
+    gateway = _gateway(scripted, time)
+    assert [answer.http_calls for answer in asyncio.run(both(gateway))] == [2, 1]
+    assert time.now >= 1002
+
+
+def test_whoever_waits_for_a_model_goes_on_once_it_answers() -> None:
+    """The answer to one call ends the wait of the others, however long they would have rested."""
+    script = [_error(500)] * 5 + [_answer()]
+
+    async def run() -> float:
+        gateway = Gateway({"small": _spec()}, {"small": SecretStr("k")}, Scripted(*script), jitter=lambda: 0.0)
+        for _ in range(2):
+            probing = asyncio.create_task(gateway.complete("small", PROMPT, max_output_tokens=50))
+            with suppress(ProviderTroubleError, TimeoutError):
+                await asyncio.wait_for(asyncio.shield(probing), 0.1)
+        assert gateway.unavailable_for_s("small") > 1
+        began = time.monotonic()
+        await asyncio.gather(probing, gateway.wait_until_available(["small"]))
+        return time.monotonic() - began
+
+    assert 1 < asyncio.run(run()) < 4
+
+
+def test_a_process_that_ends_waits_for_nothing_but_answers() -> None:
+    """Neither a shared limit nor a back-off holds it up; nothing was sent, and what was reserved is given back."""
+    limits = CountingLimits(wait_s=9.0)
+
+    async def run() -> ProviderTroubleError:
+        gateway = Gateway({"small": _spec(requests_per_minute=5)}, {}, Scripted(_answer()), limits=limits)
+        asked = asyncio.create_task(gateway.complete("small", PROMPT, max_output_tokens=50))
+        await asyncio.sleep(0)
+        gateway.hurry()
+        with pytest.raises(ProviderTroubleError) as caught:
+            await asked
+        return caught.value
+
+    ended = asyncio.run(run())
+    assert (ended.trouble, ended.http_calls) == (Trouble.CIRCUIT_OPEN, 0)
+    assert (sum(limits.told), limits.requests) == (0, 0)
 
 
 def test_an_unknown_model_is_told() -> None:
@@ -304,20 +380,25 @@ def test_an_unknown_model_is_told() -> None:
 
 
 class CountingLimits:
-    """A limit that makes everybody wait a second, and keeps what it was told."""
+    """A limit that makes everybody wait, and keeps what it was told."""
 
     def __init__(self, wait_s: float = 1.0) -> None:
-        self.wait_s = wait_s
+        self.waits_s = [wait_s]
         self.told: list[int] = []
+        self.requests = 0
 
     async def reserve(self, model: str, limit: RateLimit, tokens: int) -> float:
-        """Note the reserve."""
-        self.told.append(tokens)
-        return self.wait_s
+        """Note the reserve, where it is one. The last wait repeats."""
+        wait_s = self.waits_s.pop(0) if len(self.waits_s) > 1 else self.waits_s[0]
+        if wait_s <= HORIZON_S:
+            self.told.append(tokens)
+            self.requests += 1
+        return wait_s
 
-    async def settle(self, model: str, limit: RateLimit, tokens: int) -> None:
+    async def settle(self, model: str, limit: RateLimit, tokens: int, requests: int = 0) -> None:
         """Note the correction."""
         self.told.append(tokens)
+        self.requests += requests
 
     async def aclose(self) -> None:
         """Close nothing."""
@@ -329,6 +410,49 @@ def test_a_limited_model_reserves_waits_and_settles() -> None:
     completion = _complete(_gateway(Scripted(_answer()), time, _spec(requests_per_minute=5), limits=limits))
     assert (completion.limit_wait_ms, time.slept) == (1000.0, [1.0])
     assert sum(limits.told) == 15
+
+
+def test_a_call_that_is_far_from_its_turn_asks_again() -> None:
+    """Beyond the horizon nothing is reserved; the whole wait is told, and takes nothing from the deadline."""
+    limits, time = CountingLimits(), Time()
+    limits.waits_s = [60.0, 13.0, 2.0]
+    completion = _complete(_gateway(Scripted(_answer()), time, _spec(requests_per_minute=5), limits=limits))
+    assert time.slept == [10.0, 8.0, 2.0]
+    assert (completion.limit_wait_ms, limits.requests, sum(limits.told)) == (20_000.0, 1, 15)
+
+
+def test_every_exchange_is_reserved() -> None:
+    """A call that steps down twice is three requests at the provider; only the answered one used tokens."""
+    limits = CountingLimits(0.0)
+    refusals = [_error(400, "response_format is not supported"), _error(400, "no tools here")]
+    gateway = _gateway(Scripted(*refusals, _answer()), None, _spec(requests_per_minute=5), limits=limits)
+    assert _complete(gateway).http_calls == limits.requests == 3
+    assert sum(limits.told) == 15
+
+
+def test_a_limit_without_an_answer_ends_in_time() -> None:
+    """A Redis that hangs is trouble at the deadline, and holds up an answer by a second at most."""
+
+    class Hanging(CountingLimits):
+        async def settle(self, model: str, limit: RateLimit, tokens: int, requests: int = 0) -> None:
+            """Never settle."""
+            await asyncio.Event().wait()
+
+    class HangingAtOnce(Hanging):
+        async def reserve(self, model: str, limit: RateLimit, tokens: int) -> float:
+            """Never reserve."""
+            await asyncio.Event().wait()
+            return 0.0
+
+    spec = _spec(requests_per_minute=5, timeout_s=0.2)
+    answered = Gateway({"small": spec}, {}, Scripted(_answer()), limits=Hanging(0.0))
+    began = time.monotonic()
+    assert _complete(answered).text == ANSWER
+    assert time.monotonic() - began < 1.9
+    with pytest.raises(ProviderTroubleError) as caught:
+        _complete(Gateway({"small": spec}, {}, Scripted(_answer()), limits=HangingAtOnce()))
+    assert caught.value.trouble is Trouble.UNREACHABLE
+    assert time.monotonic() - began < 4
 
 
 def test_a_model_without_a_limit_asks_nobody() -> None:
@@ -360,3 +484,19 @@ def test_many_calls_at_once_share_one_gateway() -> None:
 
     with loopback({"m": engine}) as server:
         assert len(asyncio.run(run(server.base_url))) == 200
+
+
+def test_a_call_that_is_never_answered_is_compared_though_it_opened_the_circuit() -> None:
+    """The last item of a job has nobody beside it whose answers would close the circuit again."""
+    troubled = [_error(503)] * 8
+    gateway = _gateway(Scripted(*troubled, _answer()))
+    for _ in range(2):
+        with pytest.raises(ProviderTroubleError):
+            _complete(gateway)
+    assert gateway.unavailable_for_s("small") > LONGEST_BACKOFF_S
+    assert len(asyncio.run(gateway.compare("small"))) == COMPARISONS
+
+
+def test_a_model_that_answers_nobody_is_compared_with_nothing() -> None:
+    """An outage is not held against the call that meets it."""
+    assert asyncio.run(_gateway(Scripted(_error(503))).compare("small")) == ()

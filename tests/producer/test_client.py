@@ -58,6 +58,17 @@ def test_an_ended_job_gives_rows_and_a_report(client: Client, ledger_of_home: Da
     assert job.cancel()
 
 
+def test_a_job_is_paused_and_goes_on(client: Client, ledger_of_home: Database) -> None:
+    """Each says whether there was anything to do."""
+    LedgerJob(ledger_of_home, documents("a"))
+    job = client.job("receipt-1")
+    assert (job.pause(), job.pause()) == (True, False)
+    with pytest.raises(JobStoppedError, match="receipt-1 is paused"):
+        job.wait()
+    assert (job.resume(), job.resume()) == (True, False)
+    assert job.status()["state"] == "running"
+
+
 def test_waiting_ends_in_time(client: Client, ledger_of_home: Database) -> None:
     """The job goes on; the error says what to look for."""
     LedgerJob(ledger_of_home, documents("a"))

@@ -42,3 +42,21 @@ def test_an_error_never_quotes_a_document(ledger: Database) -> None:
     with pytest.raises(DBAPIError) as caught, ledger.write() as connection:
         connection.execute(text("INSERT INTO nowhere VALUES (:document)"), {"document": "a secret document"})
     assert "a secret document" not in str(caught.value)
+
+
+@pytest.mark.parametrize("sqlstate", ["08006", "25006", "53100", "53300", "57P01", "57P02", "58030"])
+def test_what_passes_by_itself_is_an_outage(postgres_url: str, sqlstate: str) -> None:
+    """A full disk, a standby, a crash: what was to be written is kept and tried again, not refused."""
+    database = Database(postgres_url)
+    with pytest.raises(ServiceUnreachableError), database.write() as connection:
+        connection.execute(text(f"DO $$ BEGIN RAISE EXCEPTION 'x' USING ERRCODE = '{sqlstate}'; END $$"))
+    database.close()
+
+
+@pytest.mark.parametrize("sqlstate", ["22P05", "23514", "57014"])
+def test_what_the_ledger_refuses_is_no_outage(postgres_url: str, sqlstate: str) -> None:
+    """Trying the same again would be refused again."""
+    database = Database(postgres_url)
+    with pytest.raises(DBAPIError), database.write() as connection:
+        connection.execute(text(f"DO $$ BEGIN RAISE EXCEPTION 'x' USING ERRCODE = '{sqlstate}'; END $$"))
+    database.close()

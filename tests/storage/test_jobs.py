@@ -107,8 +107,9 @@ def test_nothing_is_claimed_of_a_halted_job_until_it_is_resumed(ledger: Database
     assert callable(halt)
     assert halt(ledger, job.id)
     assert claim(ledger, job.id, [1]) is None
-    assert jobs.running_among(ledger, {job.id}) == frozenset()
+    assert not jobs.is_running(ledger, job.id)
     assert jobs.resume(ledger, job.id)
+    assert jobs.is_running(ledger, job.id)
     assert claim(ledger, job.id, [1]) is not None
 
 

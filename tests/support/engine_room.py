@@ -21,6 +21,7 @@ from workers.loop_thread import LoopThread
 from workers.pipeline import Pipeline
 from workers.recorder import Recorder
 from workers.rollout_watch import RolloutWatch
+from workers.running_jobs import RunningJobs
 from workers.task_cache import TaskCache
 from workers.telemetry import Telemetry
 
@@ -73,6 +74,7 @@ def engine_room(
             Accountant(PriceList(deployment.models)),
             deployment.flags,
             AnswerCache(database, deployment.models),
+            RunningJobs(database),
             jitter=lambda: 0.0,
         ),
         leases=leases,

@@ -35,12 +35,14 @@ def new_items(count: int, tier: str = "cheap") -> list[jobs.NewItem]:
     return [jobs.NewItem(f"item-{number}", tier, f"text {number}", "{}", None, None) for number in range(1, count + 1)]
 
 
-def running_job(database: Database, count: int, *, budget: int | None = None, name: str = "") -> JobRecord:
+def running_job(
+    database: Database, count: int, *, budget: int | None = None, name: str = "", task: FrozenTask = TASK
+) -> JobRecord:
     """Return a job of `count` items that is open for claims."""
     job = jobs.create(
         database,
         name=name or uuid.uuid4().hex,
-        task=TASK,
+        task=task,
         content_hash="content",
         items_total=count,
         budget=budget,

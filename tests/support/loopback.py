@@ -11,7 +11,9 @@ from aiohttp import web
 from evaluation.model_server.engine import Engine
 from evaluation.model_server.faults import FaultPlan
 from evaluation.model_server.server import Latency, ModelServer
+from routing.completion import TokenUsage
 from routing.deployment import DeploymentSpec, ModelSpec, PriceSpec, QueueSpec, WorkerSpec
+from routing.price import PriceList
 from workers.loop_thread import LoopThread
 
 
@@ -38,6 +40,14 @@ class Loopback:
             },
             queues={"cheap": QueueSpec(concurrency=20, chunk=4), "expensive": QueueSpec(concurrency=5, chunk=2)},
             workers=WorkerSpec(lease_s=lease_s),
+        )
+
+    def billed_nano_usd(self, deployment: DeploymentSpec) -> int:
+        """Return what the answers given so far cost by the server's own count; models are named as their engines."""
+        prices, counted = PriceList(deployment.models), self.server.ledger
+        return sum(
+            prices.cost(model, TokenUsage(counted.input_tokens[model], counted.output_tokens[model]))
+            for model in counted.answered
         )
 
 

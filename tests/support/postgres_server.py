@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import pwd
+import select
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -74,6 +77,18 @@ class PostgresServer:
     def stop(self, mode: str = "fast") -> None:
         """Stop the server."""
         self._run("pg_ctl", "-w", "-D", self._directory / "data", "-m", mode, "stop")
+
+    def kill(self) -> None:
+        """Kill every process of the server with SIGKILL, and return once all are gone."""
+        first = self.pid
+        family = [first, *map(int, Path(f"/proc/{first}/task/{first}/children").read_text().split())]
+        watched = [os.pidfd_open(pid) for pid in family]
+        for process in watched:
+            with suppress(ProcessLookupError):  # a connection's process may end by itself
+                signal.pidfd_send_signal(process, signal.SIGKILL)
+        for process in watched:
+            select.select([process], [], [])
+            os.close(process)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -10,11 +10,13 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import pytest
+from aiohttp import web
 
 from evaluation.model_server.engine import Engine
 from evaluation.model_server.faults import Fault, FaultPlan
 from evaluation.model_server.server import Latency, ModelServer
 from evaluation.model_server.wire import BadRequestError
+from gateway.gateway import COMPARISONS, MAX_TRIES
 from routing.task import AgreementSpec, ChecksSpec, FrozenTask, JsonSchema, PydanticSchema, TierSpec
 from storage import jobs, progress, results
 from storage.database import Database
@@ -75,6 +77,17 @@ def at_work(
         names = {name: name for name in ("small", "large", *engines)}
         with engine_room(ledger, server.deployment(timeout_s=timeout_s, **names), limit) as room:
             yield server.server, room
+
+
+def _trouble() -> str:
+    raise web.HTTPServiceUnavailable
+
+
+def _run_now(ledger: Database, room: EngineRoom, job: int, position: int = 1) -> None:
+    """Run an item of a job, however long it was to wait."""
+    with ledger.write() as connection:
+        connection.exec_driver_sql("UPDATE items SET available_ms = 0")
+    assert room.pipeline.run_chunk("cheap", job, [position]) == 1
 
 
 def test_an_output_that_passes_ends_its_item(ledger: Database) -> None:
@@ -240,7 +253,7 @@ def test_draining_sends_back_what_waits_and_finishes_what_is_called(ledger: Data
 
 
 def test_a_cancelled_job_is_not_called_any_further(ledger: Database) -> None:
-    """What waits at the gate goes back once the cancel is seen."""
+    """What waits at the gate goes back."""
     engines = {"small": answering(RIGHT)}
     with at_work(ledger, engines, Latency(0.2), limit=1) as (server, room), ThreadPoolExecutor(1) as pool:
         job = _job(ledger, 6)
@@ -248,7 +261,6 @@ def test_a_cancelled_job_is_not_called_any_further(ledger: Database) -> None:
         while not server.ledger.in_flight:
             threading.Event().wait(0.01)
         jobs.cancel(ledger, job)
-        room.leases.refresh(ledger, extend=True)
         chunk.result(5)
         assert sum(server.ledger.answered.values()) <= 2
     assert jobs.find(ledger, str(job)).state == JobState.CANCELLED
@@ -320,6 +332,43 @@ def test_a_second_opinion_that_does_not_come_keeps_what_was_paid(ledger: Databas
     trail = results.trail(ledger, job, "1")
     assert trail.item.cost_nano_usd > 0
     assert sorted(call.outcome.value for call in trail.attempts) == ["accepted", "refused"]
+
+
+def test_a_first_answer_is_not_paid_again_for_a_second_opinion_that_is_late(ledger: Database) -> None:
+    """What passed is taken along while the other model is in trouble; the item goes on where it was."""
+    checks = ChecksSpec(agreement=AgreementSpec(model="other", fields=("total",), tiers=("cheap",)))
+    task = TASK.model_copy(update={"checks": checks})
+    troubled = iter([True] * MAX_TRIES)
+    engines = {"small": answering(RIGHT), "other": answering(lambda _: _trouble() if next(troubled, False) else RIGHT)}
+    with at_work(ledger, engines) as (server, room):
+        job = _job(ledger, task=task)
+        for _ in range(2):
+            _run_now(ledger, room, job)
+        assert server.ledger.answered == {"small": 1, "other": 1}
+    trail = results.trail(ledger, job, "doc-0")
+    assert trail.item.state is ItemState.DONE
+    assert [call.outcome.value for call in trail.attempts] == ["accepted", "provider_trouble", "opinion"]
+
+
+def test_a_document_that_nothing_is_ever_answered_for_goes_up(ledger: Database) -> None:
+    """Three turns without an answer, while ten small calls are answered one after the other, are a refusal."""
+    engines = {"small": answering(lambda text: _trouble() if "number 0 " in text else RIGHT)}
+    with at_work(ledger, engines) as (server, room):
+        job = _job(ledger, 4)
+        for answered_between in (2, 3, 4):
+            assert results.trail(ledger, job, "doc-0").item.tier == "cheap"
+            _run_now(ledger, room, job)
+            _run_now(ledger, room, job, answered_between)
+        assert server.ledger.answered == {"small": COMPARISONS + 3}
+    trail = results.trail(ledger, job, "doc-0")
+    assert trail.item.tier == "expensive"
+    assert [(call.outcome, call.trouble) for call in trail.attempts] == [
+        ("provider_trouble", "overloaded"),
+        ("provider_trouble", "overloaded"),
+        ("refused", "overloaded"),
+    ]
+    assert sum(call.http_calls for call in trail.attempts) == 3 * MAX_TRIES + COMPARISONS
+    assert trail.attempts[-1].cost_nano_usd == trail.item.cost_nano_usd > 0
 
 
 def test_a_fault_of_ours_costs_one_item_its_turn(ledger: Database) -> None:

@@ -67,6 +67,15 @@ def test_what_a_dead_worker_held_goes_to_the_front_of_its_queue_at_once(ledger: 
     assert broker.brought_forward == [("cheap", 1)]
 
 
+def test_what_ran_out_while_the_ledger_was_away_is_left_to_whoever_lives(ledger: Database) -> None:
+    """A worker that could not extend its leases holds answers that are paid for."""
+    job = running_job(ledger, 1)
+    claim(ledger, job.id, [1], lease_ms=-1)
+    published = PublishedKeys()
+    assert sweeper.sweep(ledger, QueueLengths(cheap=1), published, take_back=False) == 0  # type: ignore[arg-type]
+    assert sweeper.sweep(ledger, QueueLengths(cheap=1), published) == 1  # type: ignore[arg-type]
+
+
 class Away(QueueLengths):
     """A broker that cannot be reached."""
 

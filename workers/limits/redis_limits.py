@@ -10,6 +10,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
+from gateway.limits import HORIZON_S
 from routing.errors import ProviderTroubleError, Trouble
 
 if TYPE_CHECKING:
@@ -54,10 +55,9 @@ class RedisLimits:
 
         Raises ProviderTroubleError where Redis cannot be reached.
         """
-        rates = (limit.requests_per_minute or 0, limit.tokens_per_minute or 0)
         try:
             wait_us = await self._reserve(
-                keys=[_key(model, "requests"), _key(model, "tokens")], args=[*rates, tokens, round(BURST_S * 1e6)]
+                keys=_keys(model), args=[*_rates(limit), tokens, round(BURST_S * 1e6), round(HORIZON_S * 1e6)]
             )
         except (RedisError, OSError) as error:
             raise ProviderTroubleError(
@@ -65,15 +65,15 @@ class RedisLimits:
             ) from None
         return int(wait_us) / 1e6
 
-    async def settle(self, model: str, limit: RateLimit, tokens: int) -> None:
-        """Correct a reserve by `tokens` (negative: fewer were used than reserved).
+    async def settle(self, model: str, limit: RateLimit, tokens: int, requests: int = 0) -> None:
+        """Correct a reserve by `tokens` and `requests` (negative: fewer were used than reserved).
 
         Where Redis is gone, the reserve stands: it erred on the safe side.
         """
-        if limit.tokens_per_minute is None or tokens == 0:
+        if not (requests or (tokens and limit.tokens_per_minute)):
             return
         try:
-            await self._settle(keys=[_key(model, "tokens")], args=[limit.tokens_per_minute, tokens])
+            await self._settle(keys=_keys(model), args=[*_rates(limit), requests, tokens])
         except (RedisError, OSError):
             return
 
@@ -82,5 +82,9 @@ class RedisLimits:
         await self._client.aclose()
 
 
-def _key(model: str, what: str) -> str:
-    return f"cheapfirst:limit:{{{model}}}:{what}"
+def _keys(model: str) -> list[str]:
+    return [f"cheapfirst:limit:{{{model}}}:{what}" for what in ("requests", "tokens")]
+
+
+def _rates(limit: RateLimit) -> tuple[int, int]:
+    return limit.requests_per_minute or 0, limit.tokens_per_minute or 0

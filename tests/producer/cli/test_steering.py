@@ -24,6 +24,20 @@ def test_a_cancelled_job_can_go_on(cheapfirst: CommandLine, home_ledger: Databas
     assert job.record.state is JobState.RUNNING
 
 
+def test_a_paused_job_can_be_resumed(cheapfirst: CommandLine, home_ledger: Database) -> None:
+    """Only what runs can be paused; what has ended cannot be resumed."""
+    job = LedgerJob(home_ledger, documents("a"))
+    assert "receipt-1 is paused" in cheapfirst("pause").out
+    assert job.record.state is JobState.PAUSED
+    again = cheapfirst("pause", "receipt-1")
+    assert (again.code, "cannot be paused: it is paused" in again.err) == (2, True)
+    resumed = cheapfirst("resume", "receipt-1")
+    assert (resumed.out, "No worker runs now" in resumed.err) == ("receipt-1 is running.\n", True)
+    job.accept({})
+    ended = cheapfirst("resume")
+    assert (ended.code, "cannot be resumed: it is done" in ended.err) == (2, True)
+
+
 def test_failed_items_are_queued_again(cheapfirst: CommandLine, home_ledger: Database) -> None:
     """A done job with failed items runs again; one without has nothing to retry."""
     job = LedgerJob(home_ledger, documents("a", "b"))

@@ -1,0 +1,69 @@
+"""`python -m tests.support.asking CLIENT CALLS NAME=URL...`: ask servers many times at once, and weigh this process.
+
+Prints a JSON object: for each name what came of the calls, how much memory they took above idle, and the time it took.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+from gateway.gateway import Gateway
+from gateway.httpx_transport import HttpxTransport
+from gateway.pyreqwest_transport import PyreqwestTransport
+from routing.completion import Message, Prompt
+from routing.deployment import ModelSpec
+from routing.errors import ProviderTroubleError
+
+CLIENTS = {"pyreqwest": PyreqwestTransport, "httpx": HttpxTransport}
+TIMEOUT_S = 20.0
+_PROMPT = Prompt((Message("user", "TOTAL 9.00"),), {"type": "object"})
+_STATUS = Path("/proc/self/status")
+
+
+def _resident_mb(line: str) -> float:
+    found = re.search(rf"{line}:\s+(\d+) kB", _STATUS.read_text())
+    assert found is not None
+    return int(found[1]) / 1024
+
+
+def _forget_peak() -> None:
+    Path("/proc/self/clear_refs").write_text("5")
+
+
+async def _ask(client: str, calls: int, base_url: str) -> dict[str, object]:
+    spec = ModelSpec(name="m", provider="openai", model="m", base_url=base_url, timeout_s=TIMEOUT_S)
+    gateway = Gateway({"m": spec}, {}, CLIENTS[client]())
+
+    async def outcome() -> str:
+        try:
+            answer = await gateway.complete("m", _PROMPT, max_output_tokens=50, tries=1)
+        except ProviderTroubleError as error:
+            return error.trouble
+        return answer.text[:10]
+
+    _forget_peak()
+    idle_mb, began = _resident_mb("VmRSS"), time.monotonic()
+    outcomes = Counter(await asyncio.gather(*(outcome() for _ in range(calls))))
+    taken = {"outcomes": outcomes, "peak_mb": _resident_mb("VmHWM") - idle_mb, "took_s": time.monotonic() - began}
+    await gateway.aclose()
+    return taken
+
+
+def main() -> None:
+    """Ask each server in turn."""
+    client, calls, *servers = sys.argv[1:]
+    told = {}
+    for server in servers:
+        name, _, url = server.partition("=")
+        told[name] = asyncio.run(_ask(client, int(calls), url.removesuffix("/chat/completions")))
+    json.dump(told, sys.stdout)
+
+
+if __name__ == "__main__":
+    main()
