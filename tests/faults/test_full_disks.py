@@ -1,4 +1,4 @@
-"""Point 12: the disk of the ledger, of Redis or of an export is full: it is told, nothing is lost, and work goes on."""
+"""Point 12: the disk of the ledger or of an export is full: it is told, nothing is lost, and work goes on."""
 
 from __future__ import annotations
 
@@ -6,14 +6,12 @@ import json
 import logging
 import secrets
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
-from pathlib import Path
 
 import psycopg
 import pytest
-import redis
 
 from evaluation.model_server.server import Latency
 from producer.exports.export import export_results
@@ -22,7 +20,7 @@ from routing.errors import UsageError
 from storage import migrate
 from storage.database import Database
 from tests.faults.oracle import Findings, examine
-from tests.faults.scene import Scene, wait_until
+from tests.faults.scene import wait_until
 from tests.faults.trial import Trial
 from tests.support.ended_jobs import LedgerJob, documents
 from tests.support.engine_room import engine_room
@@ -77,41 +75,8 @@ def test_results_wait_for_space_in_the_ledger(
     assert findings == Findings(0, 0, 0)
 
 
-@pytest.mark.timeout(600)
-def test_work_goes_on_once_redis_has_space(make_scene: Callable[..., Scene], tmp_path: Path, trial: Trial) -> None:
-    """Redis refuses every write meanwhile: a submission is told so, and is published once there is space."""
-    with small_disk(4) as disk:
-        (tmp_path / "redis").symlink_to(disk.folder)
-        scene = make_scene(persistence="everysec", latency_ms=200, cheap=(10, 2), expensive=(5, 1))
-        scene.serve("cheap")
-        scene.serve("expensive")
-        scene.submit(100)
-        assert wait_until(lambda: scene.ended() > 0, 60) is not None
-        disk.fill()
-        assert wait_until(lambda: _refuses(scene), 30) is not None
-        refused = scene.place.run("submit", "invoices", "invoices.jsonl", "--name", "another")
-        before = scene.ended()
-        disk.free()
-        recovered_s = wait_until(lambda: scene.ended() > before, 120)
-        assert scene.wait_for_the_end()
-        findings = scene.examine(recovered_s=recovered_s)
-    trial.report(12, "disk of Redis full", findings)
-    assert refused.code == 3
-    assert "is full" in refused.err
-    assert (findings.lost, findings.duplicate_results, findings.unexpected) == (0, 0, ())
-
-
 def _long_answer(_: str) -> str:
     return json.dumps({"total": secrets.token_hex(1_500)})
-
-
-def _refuses(scene: Scene) -> bool:
-    with closing(redis.Redis.from_url(scene.redis.url)) as client:
-        try:
-            client.lpush("nobody", "x" * 10_000)
-        except redis.ResponseError as error:
-            return str(error).startswith("MISCONF")
-    return False
 
 
 @contextmanager
