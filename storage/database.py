@@ -27,6 +27,7 @@ _SQLITE_OUTAGES = ("SQLITE_BUSY", "SQLITE_CANTOPEN", "SQLITE_FULL", "SQLITE_IOER
 _POSTGRES_OUTAGES = ("08", "25006", "25P03", "53", "57", "58")
 """What passes without anybody changing what was asked: connections, a standby, disk and memory, shutdown and crash."""
 _STATEMENT_TIMED_OUT = "57014"
+_POSTGRES_DISK_FULL = "53100"
 
 
 class Database:
@@ -89,6 +90,11 @@ class Database:
         except PoolTimeoutError as error:
             raise ServiceUnreachableError("The ledger has no free connection.", "Allow more of them.") from error
         except DBAPIError as error:
+            if _is_full(error):
+                raise ServiceUnreachableError(
+                    f"The disk of the ledger at {self.address} is full.",
+                    "Make room on it; work goes on by itself, and what was answered meanwhile is kept.",
+                ) from error
             if error.connection_invalidated or _is_outage(error):
                 raise ServiceUnreachableError(
                     f"The ledger at {self.address} cannot be reached.", "Start it, or correct DATABASE_URL."
@@ -158,6 +164,13 @@ def _begin_sqlite(connection: Connection) -> None:
     # A transaction that will write takes the lock at once: upgrading later fails where another one wrote meanwhile.
     immediate = connection.get_execution_options().get("immediate", False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
+
+
+def _is_full(error: DBAPIError) -> bool:
+    return (
+        getattr(error.orig, "sqlite_errorname", None) == "SQLITE_FULL"
+        or getattr(error.orig, "sqlstate", None) == _POSTGRES_DISK_FULL
+    )
 
 
 def _is_outage(error: DBAPIError) -> bool:

@@ -37,9 +37,9 @@ class PostgresServer:
         self._binaries = binaries
         self._directory = Path(tempfile.mkdtemp(prefix="cheapfirst-postgres-"))
         # PostgreSQL refuses to run as root.
-        self._user = "postgres" if os.geteuid() == 0 else None
-        if self._user:
-            entry = pwd.getpwnam(self._user)
+        self.user = "postgres" if os.geteuid() == 0 else None
+        if self.user:
+            entry = pwd.getpwnam(self.user)
             os.chown(self._directory, entry.pw_uid, entry.pw_gid)
         with socket.create_server(("127.0.0.1", 0)) as probe:
             self.port = probe.getsockname()[1]
@@ -100,7 +100,7 @@ class PostgresServer:
         subprocess.run(
             [self._binaries / program, *arguments],
             check=True,
-            user=self._user,
+            user=self.user,
             stdout=subprocess.DEVNULL,
             cwd=self._directory,
         )
