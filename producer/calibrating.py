@@ -11,11 +11,10 @@ from evaluation.calibration.item import CalibrationItem, Signal
 from evaluation.paths.item import facts_of, path_items
 from producer.json_text import json_page
 from producer.rollouts import change, current, user_name
-from routing.answer import parse_answer
 from routing.calibration import Calibration, Thresholds, basis_of
-from routing.checks.agreement import AgreementCheck
 from routing.comparison import Comparison
-from routing.completion import FinishReason
+from routing.compiled_task import CompiledTask
+from routing.completion import Completion, FinishReason, TokenUsage
 from routing.errors import UsageError
 from routing.money import NanoUsd, to_usd
 from routing.price import PriceList
@@ -23,6 +22,7 @@ from routing.rollout_changes import calibrated
 from routing.router import Router
 from routing.trial import TrialPath
 from storage import calibrations, rollouts, trials
+from storage.states import AttemptOutcome
 from workers.active_classifier import active_classifier
 
 if TYPE_CHECKING:
@@ -32,10 +32,10 @@ if TYPE_CHECKING:
     from evaluation.paths.evaluation import Ruler
     from routing.classifier.trained import TrainedClassifier
     from routing.deployment import DeploymentSpec
-    from routing.task import FrozenTask
+    from routing.task import AgreementSpec, FrozenTask
     from storage.database import Database
     from storage.jobs import JobRecord
-    from storage.trials import TrialItem
+    from storage.trials import TrialCall, TrialItem
 
 PATHS = (TrialPath.MEASURED, TrialPath.EXPENSIVE)
 """What labelled documents are run through: the first tier with every signal measured, and the last tier alone."""
@@ -48,8 +48,7 @@ class Signals:
     names: tuple[Signal, ...]
     typed: Mapping[Signal, float]
     classifier: TrainedClassifier | None
-    agreement: AgreementCheck | None
-    second_model: str
+    agreement: AgreementSpec | None
 
 
 def signals_of(database: Database, task: FrozenTask, deployment: DeploymentSpec) -> Signals:
@@ -70,8 +69,7 @@ def signals_of(database: Database, task: FrozenTask, deployment: DeploymentSpec)
             f"Task `{task.name}` has no signal that a threshold could be derived for.",
             "Add `checks: {confidence: ...}` or `agreement`, or activate a classifier: `cheapfirst train TASK`.",
         )
-    check = None if agreement is None else AgreementCheck(agreement.fields, Comparison.of_task(task), agreement.min)
-    return Signals(names, typed, classifier, check, "" if agreement is None else agreement.model)
+    return Signals(names, typed, classifier, agreement)
 
 
 def keep_calibration(
@@ -143,6 +141,7 @@ def _items(
     database: Database, task: FrozenTask, signals: Signals, ran: Mapping[TrialPath, JobRecord], by: str
 ) -> list[CalibrationItem]:
     comparison, router, rollout = Comparison.of_task(task), Router(task), current(database, task)
+    compiled = CompiledTask(task)
     opened = rollout.model_copy(update={"ramp": 100})
     predict = None if signals.classifier is None else signals.classifier.predict
     measured = list(trials.items(database, ran[TrialPath.MEASURED].id))
@@ -154,14 +153,15 @@ def _items(
             continue
         one, other = first[item.custom_id], last[item.custom_id]
         decision = router.decide(item.custom_id, facts_of(item, task.name), opened, predict)
-        opinion_cost = sum(call.cost_nano_usd for call in item.calls if call.model == signals.second_model)
+        second = _second_call(item, signals)
+        opinion_cost = 0 if second is None else second.cost_nano_usd
         found.append(
             CalibrationItem(
                 custom_id=item.custom_id,
                 stratum=one.stratum,
                 starts_cheap=decision.tier == task.tiers[0].name,
                 passes=one.accepted,
-                signals={signal: _measured(signal, item, task, signals) for signal in signals.names},
+                signals={signal: _measured(signal, item, compiled, signals) for signal in signals.names},
                 first_right=one.right,
                 last_right=other.right and other.accepted,
                 first_cost=item.cost_nano_usd - opinion_cost,
@@ -172,24 +172,34 @@ def _items(
     return found
 
 
-def _measured(signal: Signal, item: TrialItem, task: FrozenTask, signals: Signals) -> float:
+def _measured(signal: Signal, item: TrialItem, task: CompiledTask, signals: Signals) -> float:
     """Return a signal's value; the least there is where nothing was measured."""
     match signal:
         case Signal.CONFIDENCE:
             return next((call.confidence for call in reversed(item.calls) if call.confidence is not None), 0.0)
         case Signal.AGREEMENT:
-            return _agreement(item, signals)
+            return _agreement(item, task, signals)
         case Signal.CLASSIFIER:
             assert signals.classifier is not None
-            return signals.classifier.predict(facts_of(item, task.name)).probability
+            return signals.classifier.predict(facts_of(item, task.task.name)).probability
 
 
-def _agreement(item: TrialItem, signals: Signals) -> float:
-    second = next((call.answer for call in reversed(item.calls) if call.model == signals.second_model), None)
-    told = None if second is None else parse_answer(second, FinishReason.STOP).output
-    if signals.agreement is None or told is None or item.output is None:
+def _agreement(item: TrialItem, task: CompiledTask, signals: Signals) -> float:
+    second = _second_call(item, signals)
+    if second is None or second.answer is None or item.output is None:
         return 0.0
-    return signals.agreement.score(json.loads(item.output), told)
+    finish_reason = FinishReason(second.finish_reason or FinishReason.STOP)
+    told = Completion(second.answer, finish_reason, TokenUsage(0, 0), second.model, 0.0)
+    return task.agreement(json.loads(item.output), told)
+
+
+def _second_call(item: TrialItem, signals: Signals) -> TrialCall | None:
+    """Return the call of the second model that was answered last, None where none was."""
+    if signals.agreement is None:
+        return None
+    model = signals.agreement.model
+    answered = (call for call in reversed(item.calls) if call.model == model and call.outcome is AttemptOutcome.OPINION)
+    return next(answered, None)
 
 
 def _strata(items: Sequence[CalibrationItem]) -> dict[str, list[CalibrationItem]]:

@@ -126,7 +126,9 @@ def _parse(url: str) -> URL:
 
 def _create_engine(url: URL, pool_size: int) -> Engine:
     is_sqlite = url.drivername == "sqlite"
-    arguments: dict[str, Any] = {"timeout": BUSY_TIMEOUT_S} if is_sqlite else {"connect_timeout": 10}
+    # A prepared statement may keep the plan made while the ledger was empty, and then takes minutes on a large one.
+    postgres = {"connect_timeout": 10, "prepare_threshold": None}
+    arguments: dict[str, Any] = {"timeout": BUSY_TIMEOUT_S} if is_sqlite else postgres
     try:
         engine = create_engine(
             url,

@@ -9,8 +9,9 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from routing.errors import ServiceUnreachableError, UsageError
-from storage import jobs
+from storage import jobs, migrate
 from storage.database import Database
+from tests.support.ledgers import claim, running_job
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -59,4 +60,16 @@ def test_what_the_ledger_refuses_is_no_outage(postgres_url: str, sqlstate: str) 
     database = Database(postgres_url)
     with pytest.raises(DBAPIError), database.write() as connection:
         connection.execute(text(f"DO $$ BEGIN RAISE EXCEPTION 'x' USING ERRCODE = '{sqlstate}'; END $$"))
+    database.close()
+
+
+def test_no_plan_outlives_the_transaction_it_was_made_for(postgres_url: str) -> None:
+    """A plan made while the ledger was empty takes minutes where a worker's next job is large."""
+    database = Database(postgres_url, pool_size=1)
+    migrate.upgrade(database)
+    job = running_job(database, 20)
+    for position in range(1, 21):
+        claim(database, job.id, [position])
+    with database.read() as connection:
+        assert connection.scalar(text("SELECT count(*) FROM pg_prepared_statements")) == 0
     database.close()
