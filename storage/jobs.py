@@ -270,7 +270,7 @@ def _move(
                 state=case((is_over, JobState.DONE), else_=to) if to is JobState.RUNNING else to,
                 stop_reason=reason,
                 stop_detail=detail,
-                stopped_ms=now_ms() if to is JobState.STOPPED else None,
+                stopped_ms=now_ms() if to is JobState.STOPPED else col(Job.stopped_ms),
             )
         )
     return moved.rowcount == 1
@@ -295,7 +295,7 @@ def resume_on_new_day(database: Database) -> int:
                 col(Job.stop_reason) == StopReason.DAY_BUDGET,
                 col(Job.stopped_ms) // DAY_MS < today(),
             )
-            .values(state=JobState.RUNNING, stop_reason=None, stop_detail="", stopped_ms=None)
+            .values(state=JobState.RUNNING, stop_reason=None, stop_detail="")
         )
     return resumed.rowcount
 

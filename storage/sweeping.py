@@ -48,12 +48,13 @@ class Released:
 
 @dataclass(frozen=True, slots=True)
 class EscalationCount:
-    """How many items a tier of a job has judged, and how many of them it sent up."""
+    """How many items a tier of a job has judged, how many of them it sent up, and whether the job was ever stopped."""
 
     job_id: int
     tier: str
     verdicts: int
     escalated: int
+    was_stopped: bool
 
 
 def release_expired(database: Database) -> Released:
@@ -169,6 +170,7 @@ def escalation_counts(database: Database) -> list[EscalationCount]:
                 col(TierTally.tier),
                 verdicts.label("verdicts"),
                 col(TierTally.escalated),
+                col(Job.stopped_ms).is_not(None).label("was_stopped"),
             )
             .join(Job, col(Job.id) == col(TierTally.job_id))
             .where(is_active())

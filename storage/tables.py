@@ -16,7 +16,10 @@ from storage.states import AttemptOutcome, FailReason, ItemState, JobState, Stop
 
 
 class Job(SQLModel, table=True):
-    """One submission of many items to one task. Its counts are kept by the transactions that change its items."""
+    """One submission of many items to one task. Its counts are kept by the transactions that change its items.
+
+    `stopped_ms` is when it was stopped last, and stays when it is let go on.
+    """
 
     __tablename__ = "jobs"
     __table_args__ = (

@@ -27,20 +27,23 @@ class CircuitWatch:
     def look(self) -> None:
         """Look at every active job, and stop those whose circuit opens.
 
-        A window begins where a job is first seen here, so that one that was let go on is judged by what follows.
+        A window begins with the job; that of one which was stopped, and let go on, where it is first seen here again.
         """
         counts = {(count.job_id, count.tier): count for count in sweeping.escalation_counts(self._database)}
         self._circuits = {key: circuit for key, circuit in self._circuits.items() if key in counts}
         for key, count in counts.items():
             circuit = self._circuits.get(key)
             if circuit is None:
-                spec = jobs.frozen_task(self._database, count.job_id).circuit
-                self._circuits[key] = EscalationCircuit(spec, count.verdicts, count.escalated)
-                continue
+                circuit = self._circuits[key] = self._begun(count)
             opened = circuit.look(count.verdicts, count.escalated)
             if opened is not None:
                 del self._circuits[key]
                 self._stop(count, opened)
+
+    def _begun(self, count: EscalationCount) -> EscalationCircuit:
+        spec = jobs.frozen_task(self._database, count.job_id).circuit
+        verdicts, escalated = (count.verdicts, count.escalated) if count.was_stopped else (0, 0)
+        return EscalationCircuit(spec, verdicts, escalated)
 
     def _stop(self, count: EscalationCount, opened: Opened) -> None:
         detail = (

@@ -38,6 +38,17 @@ def test_a_job_stops_with_what_happened_and_what_to_do(ledger: Database) -> None
     assert jobs.find(ledger, job.name).state is JobState.RUNNING
 
 
+def test_what_came_before_the_first_look_counts(ledger: Database) -> None:
+    """A job that escalated everything before anybody looked stops at once; one that was let go on does not."""
+    job = running_job(ledger, 1000)
+    _count(ledger, 0, 300)
+    CircuitWatch(ledger).look()
+    assert "300 of the last 300 verdicts" in jobs.find(ledger, job.name).stop_detail
+    jobs.resume(ledger, job.id)
+    CircuitWatch(ledger).look()
+    assert jobs.find(ledger, job.name).state is JobState.RUNNING
+
+
 def test_a_cascade_that_escalates_half_of_its_items_goes_on(ledger: Database) -> None:
     """That is what a cascade is for."""
     job = running_job(ledger, 1000)
