@@ -40,10 +40,14 @@ class BodyReader:
             body.clear()  # the traceback of an error would keep it for a while
 
     async def _read_large(self, body: bytearray, parts: AsyncIterator[bytes]) -> None:
+        self._require_within_cap(body)
         async for part in parts:
             body += part
-            if len(body) > self._max_body_bytes:
-                raise ProviderTroubleError(f"The answer is larger than {self._max_body_bytes} bytes.", Trouble.BAD_BODY)
+            self._require_within_cap(body)
+
+    def _require_within_cap(self, body: bytearray) -> None:
+        if len(body) > self._max_body_bytes:
+            raise ProviderTroubleError(f"The answer is larger than {self._max_body_bytes} bytes.", Trouble.BAD_BODY)
 
 
 async def ungzipped(parts: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

@@ -347,7 +347,7 @@ def test_a_first_answer_is_not_paid_again_for_a_second_opinion_that_is_late(ledg
         assert server.ledger.answered == {"small": 1, "other": 1}
     trail = results.trail(ledger, job, "doc-0")
     assert trail.item.state is ItemState.DONE
-    assert [call.outcome.value for call in trail.attempts] == ["accepted", "provider_trouble", "opinion"]
+    assert sorted(call.outcome.value for call in trail.attempts) == ["accepted", "opinion", "provider_trouble"]
 
 
 def test_a_document_that_nothing_is_ever_answered_for_goes_up(ledger: Database) -> None:
