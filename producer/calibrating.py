@@ -10,7 +10,7 @@ from evaluation.calibration.derivation import Goal, derive
 from evaluation.calibration.item import CalibrationItem, Signal
 from evaluation.paths.item import facts_of, path_items
 from producer.json_text import json_page
-from producer.rollouts import change, current, user_name
+from producer.rollouts import change, current, roll_back_version, user_name
 from routing.calibration import Calibration, Thresholds, basis_of
 from routing.comparison import Comparison
 from routing.compiled_task import CompiledTask
@@ -21,7 +21,7 @@ from routing.price import PriceList
 from routing.rollout_changes import calibrated
 from routing.router import Router
 from routing.trial import TrialPath
-from storage import calibrations, rollouts, trials
+from storage import calibrations, trials
 from storage.states import AttemptOutcome
 from workers.active_classifier import active_classifier
 
@@ -128,13 +128,7 @@ def roll_back(database: Database, task: FrozenTask) -> int | None:
 
     Raises UsageError where none is active.
     """
-    active = current(database, task).calibration
-    if active is None:
-        raise UsageError(f"Task `{task.name}` has no active calibration.")
-    versions = [changed.rollout.calibration for changed in rollouts.history(database, task.name)]
-    before = next((version for version in reversed(versions) if version != active), None)
-    change(database, task, "calibration rollback", lambda rollout: calibrated(rollout, before))
-    return before
+    return roll_back_version(database, task, "calibration")
 
 
 def _items(

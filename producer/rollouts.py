@@ -6,14 +6,15 @@ from getpass import getuser
 from typing import TYPE_CHECKING
 
 from routing.money import NanoUsd, to_usd
-from routing.rollout import Rollout
-from routing.rollout_changes import ROLLBACK, rolled_back
+from routing.rollout import Rollout, standing
+from routing.rollout_changes import ROLLBACK, rolled_back, version_before, version_rollback
 from storage import rollouts
 from storage.canary_tallies import canary_arms
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from routing.rollout_changes import Versioned
     from routing.task import FrozenTask
     from storage.database import Database
     from storage.rollouts import RolloutChange
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 def current(database: Database, task: FrozenTask) -> Rollout:
     """Return a task's rollout as it stands: what was changed last, or what its file says."""
-    return rollouts.current(database, task.name) or Rollout.of_task(task.rollout)
+    return standing(rollouts.current(database, task.name), task.rollout)
 
 
 def canary_figures(database: Database, task_name: str, rollout: Rollout) -> list[dict[str, object]]:
@@ -57,7 +58,7 @@ def change(
     before: list[Rollout] = []
 
     def following(changes: Sequence[RolloutChange]) -> Rollout:
-        before.append(changes[-1].rollout if changes else Rollout.of_task(task.rollout))
+        before.append(_newest(changes, task))
         return changed(before[-1])
 
     now = rollouts.change(
@@ -70,11 +71,35 @@ def roll_back(database: Database, task: FrozenTask, *, by: str | None = None, re
     """Undo the last change that still holds, as a revision of its own. Raises UsageError where there is none."""
 
     def following(changes: Sequence[RolloutChange]) -> Rollout:
-        return rolled_back([(change.action, change.rollout) for change in changes], Rollout.of_task(task.rollout))
+        return rolled_back(_steps(changes), Rollout.of_task(task.rollout))
 
     return rollouts.change(
         database, task.name, action=ROLLBACK, changed_by=by or user_name(), reason=reason, following=following
     )
+
+
+def roll_back_version(database: Database, task: FrozenTask, field: Versioned) -> int | None:
+    """Make the version active that was before the active one, and return it, None for none.
+
+    Raises UsageError where none is active.
+    """
+
+    def following(changes: Sequence[RolloutChange]) -> Rollout:
+        return _newest(changes, task).model_copy(update={field: version_before(_steps(changes), field)})
+
+    now = rollouts.change(
+        database, task.name, action=version_rollback(field), changed_by=user_name(), reason="", following=following
+    )
+    version: int | None = getattr(now, field)
+    return version
+
+
+def _newest(changes: Sequence[RolloutChange], task: FrozenTask) -> Rollout:
+    return standing(changes[-1].rollout if changes else None, task.rollout)
+
+
+def _steps(changes: Sequence[RolloutChange]) -> list[tuple[str, Rollout]]:
+    return [(change.action, change.rollout) for change in changes]
 
 
 def user_name() -> str:

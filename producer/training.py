@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 from evaluation.quality_threshold import quality_threshold
 from evaluation.training import train
-from producer.rollouts import change, current, user_name
+from producer.rollouts import change, current, roll_back_version, user_name
 from routing.comparison import Comparison
 from routing.errors import UsageError
 from routing.rollout_changes import classified
-from storage import classifiers, rollouts
+from storage import classifiers
 from storage.outcomes import first_outcomes, measured_pairs
 
 if TYPE_CHECKING:
@@ -65,14 +65,8 @@ def activate(database: Database, task: FrozenTask, version: int) -> None:
 
 
 def roll_back(database: Database, task: FrozenTask) -> int | None:
-    """Let the version decide that was active before, and return it, None for none. Raises UsageError where none was."""
-    active = current(database, task).classifier
-    if active is None:
-        raise UsageError(f"Task `{task.name}` has no active classifier.")
-    versions = [changed.rollout.classifier for changed in rollouts.history(database, task.name)]
-    before = next((version for version in reversed(versions) if version != active), None)
-    change(database, task, "classifier rollback", lambda rollout: classified(rollout, before))
-    return before
+    """Let the version decide that was active before, and return it, None for none. Raises UsageError where none is."""
+    return roll_back_version(database, task, "classifier")
 
 
 def _spec(task: FrozenTask) -> ClassifierSpec:

@@ -70,14 +70,14 @@ def judge_canary(
     """Return what the conditions say of a canary beside the tier's usual model, None where neither surely holds.
 
     It is rolled back where one thing stated is surely worse than allowed, promoted where all of them surely are not;
-    rolling back wins. "Surely" is a condition's `confidence` over all looks together: its alpha is split evenly over
-    the arms and what is stated (Bonferroni).
+    rolling back wins. One that has passed nothing is never promoted, however cheap. "Surely" is a condition's
+    `confidence` over all looks together: its alpha is split evenly over the arms and what is stated (Bonferroni).
     """
     too_bad = [compared for compared in _compared(canary, usual, rollback_if) if compared.is_above]
     if too_bad:
         return Judged(Action.ROLLBACK, "; ".join(f"{each.told}, more than {each.allowed}" for each in too_bad))
     good = _compared(canary, usual, promote_if)
-    if good and all(compared.is_within for compared in good):
+    if good and canary.passed and all(compared.is_within for compared in good):
         return Judged(Action.PROMOTE, "; ".join(f"{each.told}, no more than {each.allowed}" for each in good))
     return None
 

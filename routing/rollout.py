@@ -33,7 +33,7 @@ class Rollout(BaseModel):
     `classifier` and `calibration` are the active versions of the trained classifier and of the derived thresholds.
 
     Revision 0 is what the task file says. `canary_since` is the revision that set the canary: one that is set anew is
-    judged anew.
+    judged anew. With `follows_file`, every change was undone: only the revision and `canary_since` still count.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -47,6 +47,7 @@ class Rollout(BaseModel):
     classifier: int | None = None
     calibration: int | None = None
     salt: str = ""
+    follows_file: bool = False
 
     @classmethod
     def of_task(cls, spec: RolloutSpec) -> Rollout:
@@ -80,6 +81,16 @@ class Rollout(BaseModel):
             return None
         canary = TierOverride(model=self.canary.model, system=self.canary.system, user=self.canary.user)
         return _with_overrides(self.applied(task), {self.canary.tier: canary})
+
+
+def standing(newest: Rollout | None, spec: RolloutSpec) -> Rollout:
+    """Return how a rollout stands: its newest revision, or what the task file says where no change holds."""
+    said = Rollout.of_task(spec)
+    if newest is None:
+        return said
+    if not newest.follows_file:
+        return newest
+    return said.model_copy(update={"revision": newest.revision, "canary_since": newest.canary_since})
 
 
 def share_point(task: str, item: str, salt: str) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from routing.errors import UsageError
 from routing.rollout import Rollout, TierOverride
@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from routing.task import CanarySpec
 
 ROLLBACK = "rollback"
+
+Versioned: TypeAlias = Literal["classifier", "calibration"]
+"""What a rollout names a version of, None for none."""
 
 
 def ramped(rollout: Rollout, percent: float) -> Rollout:
@@ -57,10 +60,10 @@ def calibrated(rollout: Rollout, version: int | None) -> Rollout:
 def rolled_back(changes: Sequence[tuple[str, Rollout]], beginning: Rollout) -> Rollout:
     """Return the rollout as it was before the last change that still holds; `changes` are (action, result), in order.
 
-    Rolling back twice undoes two changes. `beginning` is what the task file says. Raises UsageError where nothing is
-    left to undo.
+    Rolling back twice undoes two changes. `beginning` is what the task file says, and where no change is left, the file
+    is followed again. A canary that is set again is judged anew. Raises UsageError where nothing is left to undo.
     """
-    standing = [beginning]
+    standing = [beginning.model_copy(update={"follows_file": True})]
     for action, rollout in changes:
         if action == ROLLBACK:
             standing.pop()
@@ -68,4 +71,32 @@ def rolled_back(changes: Sequence[tuple[str, Rollout]], beginning: Rollout) -> R
             standing.append(rollout)
     if len(standing) == 1:
         raise UsageError("There is no change of this rollout to undo.", "`cheapfirst rollout TASK` shows its history.")
-    return standing[-2]
+    now, before = changes[-1][1], standing[-2]
+    goes_on = before.canary == now.canary and not before.follows_file
+    return before.model_copy(update={"canary_since": now.canary_since if goes_on else now.revision + 1})
+
+
+def version_before(changes: Sequence[tuple[str, Rollout]], field: Versioned) -> int | None:
+    """Return the version that was active before the active one, None for none; `changes` are (action, result).
+
+    Rolling back twice goes back two versions. Raises UsageError where none is active.
+    """
+    standing: list[tuple[int | None, ...]] = [(None,)]
+    for action, rollout in changes:
+        if action == ROLLBACK:
+            standing.pop()
+            continue
+        versions = standing[-1]
+        if action == version_rollback(field):
+            versions = versions[:-1]
+        version: int | None = getattr(rollout, field)
+        standing.append(versions if versions[-1:] == (version,) else (*versions, version))
+    versions = standing[-1]
+    if versions[-1] is None:
+        raise UsageError(f"There is no active {field} to roll back.", "`cheapfirst rollout TASK` shows its history.")
+    return versions[-2]
+
+
+def version_rollback(field: Versioned) -> str:
+    """Return the action by which the version before the active one is active again."""
+    return f"{field} rollback"

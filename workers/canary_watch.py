@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from routing.canary_conditions import Action, judge_canary
 from routing.errors import UsageError
-from routing.rollout import Rollout
+from routing.rollout import standing
 from routing.rollout_changes import promoted, without_canary
 from storage import jobs, rollouts
 from storage.canary_tallies import canary_arms
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from routing.canary_conditions import Judged
+    from routing.rollout import Rollout
     from routing.task import FrozenTask
     from storage.database import Database
     from storage.rollouts import RolloutChange
@@ -39,7 +40,7 @@ class CanaryWatch:
     def look(self) -> None:
         """Roll back or promote every canary of which its conditions say so surely."""
         for task in jobs.active_tasks(self._database):
-            rollout = rollouts.current(self._database, task.name) or Rollout.of_task(task.rollout)
+            rollout = standing(rollouts.current(self._database, task.name), task.rollout)
             canary = rollout.canary
             if canary is None or not (canary.rollback_if or canary.promote_if):
                 continue
@@ -52,7 +53,7 @@ class CanaryWatch:
         action, change = _ACTIONS[judged.action]
 
         def following(changes: Sequence[RolloutChange]) -> Rollout:
-            now = changes[-1].rollout if changes else Rollout.of_task(task.rollout)
+            now = standing(changes[-1].rollout if changes else None, task.rollout)
             if now.canary is None or now.canary_since != judged_on.canary_since:
                 raise UsageError("Somebody changed this canary meanwhile.")
             return change(now)

@@ -206,7 +206,7 @@ class ItemHandler:
             return None
         if await self._is_due_to_item(turn, error):
             turn.unanswered(error)
-            return turn.end(turn.refused())
+            return turn.conclude_refused()
         turn.unanswered(error)
         return turn.end(turn.released(self._delay_ms(turn.item, error)))
 
@@ -235,7 +235,7 @@ class ItemHandler:
                 jobs.stop, self._database, turn.item.job_id, StopReason.PROVIDER_REFUSED, str(error)
             )
             return turn.end(turn.released(0))
-        return turn.end(turn.refused())
+        return turn.conclude_refused()
 
     def _delay_ms(self, item: ClaimedItem, error: ProviderTroubleError) -> int:
         """Return how long the item rests: what the provider asked for, or a doubling delay with jitter.

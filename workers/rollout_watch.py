@@ -8,13 +8,14 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from routing.errors import ServiceUnreachableError
-from routing.rollout import Rollout
+from routing.rollout import standing
 from routing.trial import rollout_of_trial
 from storage import rollouts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from routing.rollout import Rollout
     from routing.task import FrozenTask
     from storage.database import Database
 
@@ -44,7 +45,7 @@ class RolloutWatch:
             if self._clock() - seen_s >= LOOK_EVERY_S:
                 newest = self._look(task.name, newest)
                 self._known[task.name] = (self._clock(), newest)
-        return Rollout.of_task(task.rollout) if newest is None else newest
+        return standing(newest, task.rollout)
 
     def _look(self, task_name: str, last: Rollout | None) -> Rollout | None:
         try:

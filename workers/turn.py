@@ -289,8 +289,11 @@ class Turn:
             return Measured(self._carried.tier)
         return Failed(reason, output, failures)
 
-    def refused(self) -> Next:
-        """Say that this tier will never take the document: the next one may."""
+    def conclude_refused(self) -> ItemRecord:
+        """Return the record of an item that this tier will never take, and so has not passed it."""
+        return dataclasses.replace(self.end(self._refused()), canary_outcome=self._canary_outcome(passed=False))
+
+    def _refused(self) -> Next:
         following = self.task.task.tier_after(self.item.tier)
         if following is None:
             return self.failed(FailReason.REFUSED)
@@ -299,8 +302,11 @@ class Turn:
 
     def conclude(self, verdict: Verdict) -> ItemRecord:
         """Return the record of an item whose answer was judged."""
-        record = self.end(self._next(verdict))
-        return dataclasses.replace(record, fixes=self._fixes(verdict), canary_outcome=self._canary_outcome(verdict))
+        return dataclasses.replace(
+            self.end(self._next(verdict)),
+            fixes=self._fixes(verdict),
+            canary_outcome=self._canary_outcome(passed=verdict.passed),
+        )
 
     def _next(self, verdict: Verdict) -> Next:
         output = None if verdict.output is None else orjson.dumps(verdict.output).decode()
@@ -352,7 +358,7 @@ class Turn:
             fields=self.task.failed_fields(verdict) if asks else (),
         )
 
-    def _canary_outcome(self, verdict: Verdict) -> CanaryOutcome | None:
+    def _canary_outcome(self, *, passed: bool) -> CanaryOutcome | None:
         """Return what a canary with conditions is judged by, None where there is none in this tier."""
         rollout = self.steered.rollout
         canary = rollout.canary
@@ -366,7 +372,7 @@ class Turn:
             task_name=self.steered.frozen.name,
             since=rollout.canary_since,
             canary=self.variant.is_canary,
-            passed=verdict.passed,
+            passed=passed,
             cost_nano_usd=sum(call.cost_nano_usd for call in calls),
         )
 

@@ -16,9 +16,10 @@ from producer.cli.parameters import (  # noqa: TC001 - typer reads annotations a
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from routing.rollout import Rollout
+    from routing.rollout_changes import Versioned
     from routing.task import FrozenTask
     from storage.rollouts import RolloutChange
 
@@ -95,7 +96,7 @@ def rollback(task: TaskArgument, *, by: ByOption = None, why: WhyOption = "") ->
     frozen = load_task(task)
     with open_ledger(read_settings(), create=True) as database:
         now = roll_back(database, frozen, by=by, reason=why)
-    print_text(f"{frozen.name}: back to {_told(now)} (revision {now.revision}). {_FOLLOW}")
+    print_text(f"{frozen.name}: back to {_told(now)} ({_source(now)}). {_FOLLOW}")
 
 
 def rollout(task: TaskArgument, *, as_json: AsJson = False) -> None:
@@ -120,8 +121,9 @@ def rollout(task: TaskArgument, *, as_json: AsJson = False) -> None:
             }
         )
         return
-    source = f"revision {now.revision}" if now.revision else "as its file says"
-    lines = [f"{frozen.name}: {_told(now)} ({source})", *(_arm(arm) for arm in arms)]
+    told = ", ".join([_told(now), *_gone(now, changes)])
+    source = _source(changes[-1].rollout if changes else now)
+    lines = [f"{frozen.name}: {told} ({source})", *(_arm(arm) for arm in arms)]
     print_text("\n".join([*lines, *(_line(change) for change in changes)]))
 
 
@@ -134,6 +136,7 @@ def _arm(arm: Mapping[str, object]) -> str:
 
 
 _FOLLOW = "Running jobs follow within 5 s."
+_VERSIONED: tuple[Versioned, ...] = ("classifier", "calibration")
 
 
 def _change(path: Path, action: str, changed: Callable[[Rollout], Rollout], by: str | None, why: str) -> None:
@@ -154,8 +157,24 @@ def _told(rollout: Rollout) -> str:
         parts.append(f"holdout {rollout.holdout:g} %")
     if rollout.canary is not None:
         parts.append(f"canary {rollout.canary.model} on {rollout.canary.share:g} % of {rollout.canary.tier}")
+    parts += [f"{field} {version}" for field in _VERSIONED if (version := getattr(rollout, field)) is not None]
     parts += [f"{tier} by {override.model}" for tier, override in rollout.promoted.items()]
     return ", ".join(parts)
+
+
+def _gone(now: Rollout, changes: Sequence[RolloutChange]) -> list[str]:
+    """Say of what no version is active any more."""
+    return [
+        f"no {field}"
+        for field in _VERSIONED
+        if getattr(now, field) is None and any(getattr(change.rollout, field) is not None for change in changes)
+    ]
+
+
+def _source(rollout: Rollout) -> str:
+    if not rollout.revision:
+        return "as its file says"
+    return f"{'as its file says, ' if rollout.follows_file else ''}revision {rollout.revision}"
 
 
 def _row(change: RolloutChange) -> dict[str, object]:

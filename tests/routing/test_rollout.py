@@ -12,7 +12,16 @@ from hypothesis import strategies as st
 
 from routing.errors import UsageError
 from routing.rollout import Rollout, TierOverride, share_point
-from routing.rollout_changes import ROLLBACK, held_out, promoted, ramped, rolled_back, with_canary
+from routing.rollout_changes import (
+    ROLLBACK,
+    held_out,
+    promoted,
+    ramped,
+    rolled_back,
+    version_before,
+    with_canary,
+    without_canary,
+)
 from routing.task import CanarySpec, FrozenTask, JsonSchema, RolloutSpec, TierSpec
 
 CANARY = CanarySpec(tier="cheap", model="new", share=10, system="Be new.")
@@ -103,6 +112,49 @@ def test_promoting_gives_the_tier_to_the_canary() -> None:
         promoted(now)
 
 
+def test_a_canary_that_goes_on_through_a_rollback_keeps_what_is_known_of_it() -> None:
+    """Only one that a rollback sets again is judged anew."""
+    canary = with_canary(Rollout(revision=1), CANARY)
+    ramp = ramped(canary.model_copy(update={"revision": 2}), 30).model_copy(update={"revision": 3})
+    assert rolled_back([("canary", canary), ("ramp", ramp)], Rollout()).canary_since == 2
+    ended = without_canary(ramp).model_copy(update={"revision": 4})
+    again = rolled_back([("canary", canary), ("ramp", ramp), ("end", ended)], Rollout())
+    assert (again.canary, again.canary_since) == (CANARY, 5)
+
+
+def _of_versions(*steps: tuple[str, int | None]) -> list[tuple[str, Rollout]]:
+    return [(action, Rollout(classifier=version)) for action, version in steps]
+
+
+ONE, TWO, UNDONE = ("classifier 1", 1), ("classifier 2", 2), "classifier rollback"
+
+
+@pytest.mark.parametrize(
+    ("steps", "before"),
+    [
+        ([ONE], None),
+        ([ONE, ("ramp", 1), TWO, ("ramp", 2)], 1),
+        ([ONE, TWO, (UNDONE, 1)], None),
+        ([ONE, TWO, ONE], 2),
+        ([ONE, TWO, ONE, (UNDONE, 2)], 1),
+        ([ONE, ONE], None),
+        ([ONE, TWO, (ROLLBACK, 1)], None),
+        ([ONE, TWO, (UNDONE, 1), (ROLLBACK, 2)], 1),
+        ([ONE, TWO, (UNDONE, 1), (UNDONE, 2)], None),
+    ],
+)
+def test_versions_are_undone_one_by_one(steps: list[tuple[str, int | None]], before: int | None) -> None:
+    """Whatever else was changed in between; the last row is a history from when rolling back went to and fro."""
+    assert version_before(_of_versions(*steps), "classifier") == before
+
+
+@pytest.mark.parametrize("steps", [[], [ONE, (UNDONE, None)], [ONE, (ROLLBACK, None)]])
+def test_where_no_version_is_active_none_is_undone(steps: list[tuple[str, int | None]]) -> None:
+    """It is refused."""
+    with pytest.raises(UsageError, match="no active classifier"):
+        version_before(_of_versions(*steps), "classifier")
+
+
 def test_rolling_back_twice_undoes_two_changes() -> None:
     """And then nothing is left."""
     beginning = Rollout(ramp=10)
@@ -110,7 +162,8 @@ def test_rolling_back_twice_undoes_two_changes() -> None:
     second = held_out(first, 5)
     changes = [("ramp", first), ("holdout", second)]
     assert rolled_back(changes, beginning) == first
-    assert rolled_back([*changes, (ROLLBACK, first)], beginning) == beginning
+    ended = rolled_back([*changes, (ROLLBACK, first)], beginning)
+    assert (ended.ramp, ended.holdout, ended.follows_file) == (10, 0, True)
     with pytest.raises(UsageError, match="no change"):
         rolled_back([*changes, (ROLLBACK, first), (ROLLBACK, beginning)], beginning)
     again = ramped(first, 40)

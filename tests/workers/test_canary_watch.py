@@ -7,7 +7,8 @@ import uuid
 
 import pytest
 
-from evaluation.model_server.engine import Engine
+from evaluation.model_server.engine import Engine, EngineRequest, RefusedError
+from producer.rollouts import roll_back
 from routing.rollout import Rollout
 from routing.rollout_changes import ramped, rolled_back, with_canary
 from routing.task import CacheSpec, CanarySpec, ChecksSpec, ConditionSpec, FrozenTask, JsonSchema, RolloutSpec, TierSpec
@@ -54,6 +55,10 @@ def _run(ledger: Database, task: FrozenTask, new: Engine, small: Engine, count: 
             room.pipeline.run_chunk("cheap", _open(ledger, task, count), range(1, count + 1))
 
 
+def _refusing(_: EngineRequest) -> str:
+    raise RefusedError(400)
+
+
 def _open(ledger: Database, task: FrozenTask, count: int) -> int:
     job = jobs.create(
         ledger, name=uuid.uuid4().hex, task=task, content_hash="c", items_total=count + 1, budget=None, item_budget=None
@@ -89,6 +94,52 @@ def test_a_canary_that_fails_more_is_rolled_back_by_itself(ledger: Database) -> 
     assert len(rollouts.history(ledger, "totals")) == 2
     undone = rolled_back([(one.action, one.rollout) for one in rollouts.history(ledger, "totals")], Rollout())
     assert undone.canary is not None, "a person may undo it"
+
+
+def test_a_canary_that_refuses_everything_is_rolled_back(ledger: Database) -> None:
+    """What a model refuses it has not passed, though the item goes up without an answer to judge."""
+    _set(ledger, _canary(rollback_if=WORSE))
+    _run(ledger, _task(), _refusing, answering(RIGHT))
+    tried, usual = canary_arms(ledger, "totals", 1)
+    assert (tried.items + usual.items, tried.passed, usual.passed) == (COUNT, 0, usual.items)
+    CanaryWatch(ledger).look()
+    assert _last(ledger).action == "canary rolled back"
+
+
+def test_what_the_usual_model_refuses_it_has_not_passed_either(ledger: Database) -> None:
+    """Both arms are counted alike; a canary that refuses no more than that is left alone."""
+    _set(ledger, _canary(rollback_if=WORSE))
+    _run(ledger, _task(), _refusing, _refusing)
+    tried, usual = canary_arms(ledger, "totals", 1)
+    assert (tried.items + usual.items, tried.passed, usual.passed) == (COUNT, 0, 0)
+    CanaryWatch(ledger).look()
+    assert _last(ledger).action == "canary"
+
+
+def test_a_canary_that_refuses_everything_is_not_promoted_for_costing_nothing(ledger: Database) -> None:
+    """Where its cost alone was to be looked at."""
+    _set(ledger, _canary(promote_if=ConditionSpec(cost_rise=-0.1)))
+    _run(ledger, _task(), _refusing, answering(RIGHT))
+    CanaryWatch(ledger).look()
+    assert _last(ledger).action == "canary"
+
+
+@pytest.mark.parametrize("from_file", [False, True])
+def test_a_person_may_undo_what_happened_by_itself(ledger: Database, from_file: bool) -> None:  # noqa: FBT001
+    """The canary is judged anew, by what it does from then on."""
+    canary = _canary(rollback_if=WORSE)
+    task = _task(canary if from_file else None)
+    if not from_file:
+        _set(ledger, canary)
+    _run(ledger, task, answering(WRONG), answering(RIGHT))
+    CanaryWatch(ledger).look()
+    undone = roll_back(ledger, task, by="ann")
+    assert (undone.canary, undone.canary_since) == (canary, undone.revision)
+    CanaryWatch(ledger).look()
+    assert _last(ledger).changed_by == "ann"
+    _run(ledger, task, answering(WRONG), answering(RIGHT))
+    CanaryWatch(ledger).look()
+    assert _last(ledger).action == "canary rolled back", "what it does now is looked at"
 
 
 def test_a_canary_of_the_task_file_is_rolled_back_too(ledger: Database) -> None:

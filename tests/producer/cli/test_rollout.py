@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -42,6 +43,18 @@ def test_every_step_of_a_rollout_can_be_undone(cheapfirst: CommandLine, task: Pa
     told = cheapfirst("rollout", task, "--json").json
     assert [row["action"] for row in told["history"]] == ["holdout", "canary", "promote", *["rollback"] * 3]
     assert (told["rollout"]["holdout"], told["rollout"]["revision"]) == (0, 6)
+
+
+def test_undoing_the_only_change_gives_control_back_to_the_file(cheapfirst: CommandLine, tmp_path: Path) -> None:
+    """What is written there afterwards holds."""
+    task = tmp_path / "receipts"
+    shutil.copytree(RECEIPTS, task)
+    assert cheapfirst("ramp", task, "--to", "60").code == 0
+    assert cheapfirst("rollback", task).code == 0
+    file = task / "task.yaml"
+    file.write_text(f"{file.read_text()}\nrollout: {{ramp: 20}}\n")
+    assert "ramp 20 % (as its file says, revision 2)" in cheapfirst("rollout", task).out
+    assert "ramp 20 % -> ramp 30 % (revision 3)" in cheapfirst("ramp", task, "--to", "30").out
 
 
 @pytest.mark.parametrize(

@@ -107,12 +107,27 @@ def test_a_classifier_decides_once_it_is_activated(
     ]
 
 
+def test_versions_are_rolled_back_one_by_one(cheapfirst: CommandLine, home_ledger: Database, task: Path) -> None:
+    """The one before, then none, then it is refused; the rollout tells which one decides."""
+    _run(home_ledger, task, 600)
+    for version in ("1", "2"):
+        cheapfirst("train", task)
+        assert cheapfirst("train", task, "--activate", version).code == 0
+    assert "classifier 2 (revision 2)" in cheapfirst("rollout", task).out
+    assert "classifier 1 decides" in cheapfirst("train", task, "--rollback").out
+    assert "classifier 1 (revision 3)" in cheapfirst("rollout", task).out
+    assert "no classifier decides" in cheapfirst("train", task, "--rollback").out
+    assert "no classifier (revision 4)" in cheapfirst("rollout", task).out
+    ended = cheapfirst("train", task, "--rollback")
+    assert (ended.code, "no active classifier" in ended.err) == (2, True)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         ((), "has 0 outcomes of its first tier; training needs 200"),
         (("--activate", "7"), "has no classifier 7"),
-        (("--rollback",), "has no active classifier"),
+        (("--rollback",), "no active classifier"),
         (("--rollback", "--list"), "three different things"),
     ],
 )
