@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 Signal: TypeAlias = bool | int | float | str | None
-"""A fact a decision rests on: a number, a flag or a short code (a language), never text of the document."""
+"""A fact a decision rests on: a number, a flag, or a text that stands in the task file; never text of an item."""
 
 
 class Layer(StrEnum):

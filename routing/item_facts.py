@@ -5,14 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from routing.field_path import parse_path, take
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Mapping
 
     from routing.decision import Signal
+    from routing.expressions.expression import Expression
     from routing.json_value import JsonObject, JsonValue
 
 FACT_NAMES = frozenset(
@@ -22,8 +23,6 @@ FACT_NAMES = frozenset(
 CHARACTERS_PER_TOKEN = 4
 LANGUAGE_CHARACTERS = 2_000
 """How much of a text its language is read from."""
-MAX_SIGNAL_CHARACTERS = 40
-"""A longer text is content, not a code, and is kept out of the decision log."""
 
 
 @dataclass(frozen=True)
@@ -62,13 +61,17 @@ class ItemFacts:
         """
         return self._at(parse_path(path))
 
-    def signals(self, paths: Iterable[tuple[str, tuple[str | int, ...]]]) -> dict[str, Signal]:
-        """Return the facts at these paths that may be kept: numbers, flags and short codes, never content."""
-        found: dict[str, Any] = {}
-        for path, steps in paths:
+    def signals(self, condition: Expression) -> dict[str, Signal]:
+        """Return the facts a condition reads, as far as they may be kept: numbers, flags, and no text but its own.
+
+        Of a text that the condition does not name as a value, only the length is told, as `PATH.characters`.
+        """
+        found: dict[str, Signal] = {}
+        for path, steps in condition.paths.items():
             value = self._at(steps)
-            is_code = isinstance(value, str) and len(value) <= MAX_SIGNAL_CHARACTERS
-            if value is None or is_code or isinstance(value, bool | int | float):
+            if isinstance(value, str) and value not in condition.texts.get(path, ()):
+                found[f"{path}.characters"] = len(value)
+            elif value is None or isinstance(value, str | bool | int | float):
                 found[path] = value
         return found
 

@@ -55,7 +55,7 @@ class RouteRules:
             # Only what a rule reads is looked up: guessing a language costs more than everything else here.
             names = {str(steps[0]) for steps in rule.condition.paths.values()}
             if rule.condition.evaluate({name: facts.value(name) for name in names}).holds:
-                return RuleMatch(rule.spec.id, rule.spec.tier, facts.signals(rule.condition.paths.items()))
+                return RuleMatch(rule.spec.id, rule.spec.tier, facts.signals(rule.condition))
         return None
 
     def flags(self) -> dict[str, str]:

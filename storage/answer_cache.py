@@ -25,7 +25,10 @@ _ROW_BYTES = 200
 
 @dataclass(frozen=True, slots=True)
 class CachedAnswer:
-    """One answer as a model gave it. `logprobs` is a JSON text of [token, logarithm] pairs."""
+    """One answer as a model gave it. `logprobs` is a JSON text of [token, logarithm] pairs.
+
+    `max_age_ms` is set by who keeps it; `age_ms` is how old it was when it was found.
+    """
 
     key: str
     task_name: str
@@ -35,25 +38,30 @@ class CachedAnswer:
     output_tokens: int
     tokens_estimated: bool
     logprobs: str | None
-    max_age_ms: int
+    max_age_ms: int = 0
+    age_ms: int = 0
+
+
+_STORED = [name for name in CachedAnswer.__dataclass_fields__ if name not in {"max_age_ms", "age_ms"}]
 
 
 def find(database: Database, keys: Collection[str]) -> dict[str, CachedAnswer]:
-    """Return what is kept under these keys and not too old."""
-    names = [name for name in CachedAnswer.__dataclass_fields__ if name != "max_age_ms"]
+    """Return what is kept under these keys and not too old for who kept it."""
+    columns = [col(getattr(CachedAnswerRow, name)) for name in _STORED]
+    age_ms = (now_ms() - col(CachedAnswerRow.stored_ms)).label("age_ms")
     found = {}
     wanted = list(keys)
     with database.read() as connection:
         for start in range(0, len(wanted), _PAGE):
             rows = connection.execute(
-                select(*(col(getattr(CachedAnswerRow, name)) for name in names)).where(
+                select(*columns, age_ms).where(
                     col(CachedAnswerRow.key).in_(wanted[start : start + _PAGE]),
                     col(CachedAnswerRow.expires_ms) > now_ms(),
                 )
             ).mappings()
             for row in rows:
-                values = {name: row[name] for name in names} | {"tokens_estimated": bool(row["tokens_estimated"])}
-                found[row["key"]] = CachedAnswer(**values, max_age_ms=0)
+                values = dict(row) | {"tokens_estimated": bool(row["tokens_estimated"])}
+                found[row["key"]] = CachedAnswer(**values)
     return found
 
 
@@ -77,7 +85,7 @@ def keep(database: Database, connection: Connection, answers: Iterable[CachedAns
 
 
 def _row(answer: CachedAnswer, now: int) -> dict[str, object]:
-    row = {name: getattr(answer, name) for name in answer.__dataclass_fields__ if name != "max_age_ms"}
+    row = {name: getattr(answer, name) for name in _STORED}
     size = _ROW_BYTES + len(answer.answer.encode()) + len(answer.logprobs or "")
     return row | {"size_bytes": size, "stored_ms": now, "expires_ms": now + answer.max_age_ms}
 

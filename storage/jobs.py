@@ -240,12 +240,12 @@ def active_tasks(database: Database) -> list[FrozenTask]:
 
 def cancel(database: Database, job_id: int) -> bool:
     """Let no further item of this job be claimed; those in flight end. Return False where it had ended already."""
-    return _move(database, job_id, JobState.CANCELLED, _in({JobState.RUNNING, JobState.PAUSED, JobState.STOPPED}))
+    return _move(database, job_id, JobState.CANCELLED, or_(is_active(), _in({JobState.PAUSED, JobState.STOPPED})))
 
 
 def pause(database: Database, job_id: int) -> bool:
-    """Let no further item be claimed until `resume`. Return False where the job was not running."""
-    return _move(database, job_id, JobState.PAUSED, _in({JobState.RUNNING}))
+    """Let no further item be claimed until `resume`. Return False where the job was not active."""
+    return _move(database, job_id, JobState.PAUSED, is_active())
 
 
 def stop(database: Database, job_id: int, reason: StopReason, detail: str) -> bool:

@@ -13,7 +13,7 @@ from storage.columns import big
 class DecisionRow(SQLModel, table=True):
     """One decision of the router about one item. Rows are only ever added; `uid` is made as an attempt's is.
 
-    `signals` is a JSON object of numbers, flags and short codes; never text of the document.
+    `signals` is a JSON object of numbers, flags and texts that stand in the task file; never text of an item.
     """
 
     __tablename__ = "decisions"

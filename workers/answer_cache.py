@@ -51,15 +51,21 @@ class AnswerCache:
             text = repr(determining).encode()
         return hashlib.sha256(text).hexdigest()
 
-    async def find(self, key: str, model: str) -> Completion | None:
-        """Return the answer kept under a key as its model would give it; None while the ledger cannot be reached."""
+    async def find(self, key: str, model: str, max_age_days: float) -> Completion | None:
+        """Return the answer kept under a key as its model would give it, None where there is none of at most this age.
+
+        None also while the ledger cannot be reached.
+        """
         future = self._waiting.get(key)
         if future is None:
             future = self._waiting[key] = asyncio.get_running_loop().create_future()
             if self._look_up is None:
                 self._look_up = asyncio.create_task(self._find_waiting())
         kept = await asyncio.shield(future)
-        return None if kept is None else _completion(kept, model)
+        # Whoever kept it may have allowed it a longer life than who reads it now.
+        if kept is None or kept.age_ms > _max_age_ms(max_age_days):
+            return None
+        return _completion(kept, model)
 
     async def _find_waiting(self) -> None:
         await asyncio.sleep(GATHER_S)
@@ -91,8 +97,12 @@ def to_keep(completion: Completion, task_name: str, max_age_days: float) -> Cach
         logprobs=None
         if logprobs is None
         else orjson.dumps([[token.token, token.logprob] for token in logprobs]).decode(),
-        max_age_ms=round(max_age_days * DAY_MS),
+        max_age_ms=_max_age_ms(max_age_days),
     )
+
+
+def _max_age_ms(max_age_days: float) -> int:
+    return round(max_age_days * DAY_MS)
 
 
 def _completion(kept: CachedAnswer, model: str) -> Completion:

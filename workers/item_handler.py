@@ -132,7 +132,7 @@ class ItemHandler:
         """Ask the judge; None where it has nothing to say. Raises ProviderTroubleError where the item has to wait."""
         prompt = turn.begin_judging(judge)
         key = self._cache.key(judge.model, prompt, MAX_OUTPUT_TOKENS, logprobs=False)
-        answer = await self._cache.find(key, judge.model)
+        answer = await self._cache.find(key, judge.model, turn.task.task.cache.max_age_days)
         if answer is None:
             try:
                 answer = await self._gateway.complete(judge.model, prompt, max_output_tokens=MAX_OUTPUT_TOKENS)
@@ -179,10 +179,11 @@ class ItemHandler:
         """Ask a model, or give the answer that is kept of the same call."""
         turn.begin_call(model)
         longest, logprobs = turn.task.task.max_output_tokens, turn.task.wants_logprobs
-        if turn.task.task.cache.mode == "off":
+        cache = turn.task.task.cache
+        if cache.mode == "off":
             return await self._gateway.complete(model, turn.prompt, max_output_tokens=longest, logprobs=logprobs)
         key = self._cache.key(model, turn.prompt, longest, logprobs=logprobs)
-        kept = await self._cache.find(key, model)
+        kept = await self._cache.find(key, model, cache.max_age_days)
         if kept is not None:
             return kept
         answer = await self._gateway.complete(model, turn.prompt, max_output_tokens=longest, logprobs=logprobs)

@@ -92,8 +92,6 @@ def _attributes(record: ItemRecord, attempt: AttemptRecord, spec: ModelSpec) -> 
         "gen_ai.operation.name": "chat",
         "gen_ai.provider.name": spec.provider,
         "gen_ai.request.model": spec.model,
-        "gen_ai.usage.input_tokens": attempt.input_tokens,
-        "gen_ai.usage.output_tokens": attempt.output_tokens,
         "cheapfirst.job": record.job_id,
         "cheapfirst.item": record.position,
         "cheapfirst.tier": attempt.tier,
@@ -110,6 +108,9 @@ def _attributes(record: ItemRecord, attempt: AttemptRecord, spec: ModelSpec) -> 
         "cheapfirst.checks_ms": attempt.checks_ms,
         "cheapfirst.http_calls": attempt.http_calls,
     }
+    if not attempt.cache_hit:  # of a hit nothing was sent: its tokens are those of the call that was paid earlier
+        attributes["gen_ai.usage.input_tokens"] = attempt.input_tokens
+        attributes["gen_ai.usage.output_tokens"] = attempt.output_tokens
     if attempt.finish_reason is not None:
         attributes["gen_ai.response.finish_reasons"] = [attempt.finish_reason]
     return attributes

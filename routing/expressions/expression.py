@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from simpleeval import EvalWithCompoundTypes, InvalidExpression
 
+from routing.expressions.compared_texts import compared_texts
 from routing.expressions.functions import FUNCTIONS, contains, divide, minus, number_operator, plus
 from routing.expressions.syntax import ExpressionProblem, parse_expression
 from routing.field_path import EACH, take
@@ -40,10 +41,11 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Expression:
-    """A compiled expression; `paths` are the fields it reads."""
+    """A compiled expression; `paths` are the fields it reads, `texts` by path the literals it compares them with."""
 
     source: str
     paths: Mapping[str, tuple[str | int, ...]]
+    texts: Mapping[str, frozenset[str]]
     _tree: ast.expr
 
     def evaluate(self, values: JsonObject) -> Outcome:
@@ -69,7 +71,7 @@ def compile_expression(source: str, fields: frozenset[str]) -> Expression | Expr
     parsed = parse_expression(source, fields)
     if isinstance(parsed, ExpressionProblem):
         return parsed
-    return Expression(source, parsed.paths, parsed.tree)
+    return Expression(source, parsed.paths, compared_texts(parsed.tree), parsed.tree)
 
 
 def _resolve(value: JsonValue, steps: tuple[str | int, ...]) -> Any:  # noqa: ANN401  JSON, with decimals for floats

@@ -15,6 +15,7 @@ from evaluation.model_server.engine import Engine
 from evaluation.model_server.faults import Fault, FaultPlan
 from evaluation.model_server.server import Latency
 from producer import Gateway, JobStoppedError
+from producer.halting import cancel_job, pause_job
 from routing.errors import (
     AnswerRejectedError,
     JobConflictError,
@@ -34,7 +35,7 @@ from workers import live_upkeep
 from workers.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
     from storage.jobs import JobRecord
@@ -292,6 +293,26 @@ async def test_a_job_that_a_person_cancelled_takes_no_items(place: Place) -> Non
                 await gateway.complete(TEXT)
             assert jobs.resume(place.ledger, job.id)
             assert (await gateway.complete(TEXT)).output == {"total": 9}
+
+
+@pytest.mark.parametrize("halt", [cancel_job, pause_job])
+async def test_a_live_job_is_halted_between_two_items(place: Place, halt: Callable[[Database, int], bool]) -> None:
+    """It is done then, and nothing is asked for it afterwards: neither here nor by another gateway."""
+    with loopback({"small": answering(RIGHT)}) as server:
+        async with place.gateway(server) as gateway:
+            await gateway.complete(TEXT)
+            job = place.live_job()
+            assert job.state is JobState.DONE
+            assert await asyncio.to_thread(halt, place.ledger, job.id)
+            for asked in (gateway, place.gateway(server)):
+                with pytest.raises(JobStoppedError, match=r"is (cancelled|paused)"):
+                    await asked.complete(TEXT)
+                await asked.aclose()
+            assert server.server.ledger.answered["small"] == 1
+            assert jobs.resume(place.ledger, job.id)
+            assert place.live_job().state is JobState.DONE
+            async with place.gateway(server) as resumed:
+                assert (await resumed.complete(TEXT)).output == {"total": 9}
 
 
 async def test_a_key_that_is_refused_stops_the_live_job(place: Place) -> None:

@@ -97,6 +97,34 @@ def test_the_mode_says_what_is_kept_and_given(ledger: Database, mode: str, asked
         assert server.ledger.answered["small"] == before
 
 
+def test_a_task_is_given_nothing_older_than_it_allows(ledger: Database) -> None:
+    """However long the task that kept it did; what is asked anew takes the old answer's place."""
+    strict = TASK.model_copy(update={"cache": CacheSpec(mode="write", max_age_days=1)})
+    with _served(ledger, answering(RIGHT)) as (server, room):
+        _run(room, ledger, count=1)
+        with ledger.write() as connection:
+            connection.execute(sql("UPDATE cached_answers SET stored_ms = stored_ms - 2 * 86400000"))
+        _run(room, ledger, count=1)
+        assert server.ledger.answered["small"] == 1
+        _run(room, ledger, strict, count=1)
+        _run(room, ledger, strict, count=1)
+        assert server.ledger.answered["small"] == 2
+
+
+def test_look_ups_that_share_a_query_keep_their_own_age(ledger: Database) -> None:
+    """One task may be given what is too old for another."""
+    completion = Completion("{}", FinishReason.STOP, TokenUsage(3, 4), "m", 12.0, cache_key="k")
+    with ledger.write() as connection:
+        answer_cache.keep(ledger, connection, [to_keep(completion, "totals", 30)])
+        connection.execute(sql("UPDATE cached_answers SET stored_ms = stored_ms - 2 * 86400000"))
+    cache = _cache(ledger)
+
+    async def look() -> list[Completion | None]:
+        return await asyncio.gather(cache.find("k", "m", 1), cache.find("k", "m", 3))
+
+    assert [found is not None for found in asyncio.run(look())] == [False, True]
+
+
 def test_another_prompt_or_another_check_is_another_matter(ledger: Database) -> None:
     """A changed prompt is asked anew; changed checks judge the kept answer anew."""
     louder = TASK.tiers[0].model_copy(update={"system": "Loudly."})
@@ -161,7 +189,7 @@ def test_an_answer_comes_back_whole_and_look_ups_share_a_query(ledger: Database)
     cache = _cache(ledger)
 
     async def look() -> list[Completion | None]:
-        return await asyncio.gather(cache.find("k", "m"), cache.find("k", "m"), cache.find("none", "m"))
+        return await asyncio.gather(*(cache.find(key, "m", 1) for key in ("k", "k", "none")))
 
     first, again, none = asyncio.run(look())
     assert first is not None
@@ -174,7 +202,7 @@ def test_an_answer_comes_back_whole_and_look_ups_share_a_query(ledger: Database)
 def test_a_ledger_that_is_away_is_a_miss() -> None:
     """The call is made; a cache is no reason to wait."""
     database = Database("postgresql://nobody@127.0.0.1:9/none")
-    assert asyncio.run(_cache(database).find("k", "m")) is None
+    assert asyncio.run(_cache(database).find("k", "m", 1)) is None
     database.close()
 
 
@@ -182,7 +210,7 @@ def test_a_cache_that_cannot_be_read_is_a_miss(ledger: Database) -> None:
     """Whatever the reason is."""
     with ledger.write() as connection:
         connection.execute(sql("DROP TABLE cached_answers"))
-    assert asyncio.run(_cache(ledger).find("k", "m")) is None
+    assert asyncio.run(_cache(ledger).find("k", "m", 1)) is None
 
 
 def test_the_sweeper_prunes_once_a_minute(ledger: Database) -> None:

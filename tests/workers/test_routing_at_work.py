@@ -125,6 +125,17 @@ def test_a_rule_sends_an_item_to_its_tier_without_a_cheap_call(ledger: Database)
     assert (cheap.attempts, cheap.routed, cheap.escalated, expensive.accepted) == (0, 1, 0, 1)
 
 
+def test_no_free_text_of_an_item_is_in_the_decision_log(ledger: Database) -> None:
+    """A note a rule merely excludes is told by its length."""
+    rule = RouteRuleSpec(id="noted", condition="metadata.note != 'x'", tier="expensive")
+    with at_work(ledger, answering(RIGHT)) as room:
+        task = TASK.model_copy(update={"route": RouteSpec(rules=(rule,))})
+        job = _job(ledger, 1, task, '{"note": "Patient John Smith, HIV positive"}')
+        _run(room, ledger, job, 1)
+    (decision,) = _decisions(ledger, job)
+    assert (decision.rule, json.loads(decision.signals)) == ("noted", {"metadata.note.characters": 32})
+
+
 def test_every_decision_of_a_finished_job_says_why(ledger: Database) -> None:
     """The first tier by default, then the escalation: each has its layer, cause, model and version."""
     with at_work(ledger, answering(WRONG)) as room:

@@ -17,7 +17,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import SpanKind, StatusCode
 
 from evaluation.model_server.faults import Fault, FaultPlan
-from routing.task import ChecksSpec, FrozenTask, JsonSchema, TierSpec
+from routing.task import CacheSpec, ChecksSpec, FrozenTask, JsonSchema, TierSpec
 from storage import jobs
 from storage.database import Database
 from storage.records import ItemRecord
@@ -42,9 +42,9 @@ TASK = FrozenTask(
 )
 
 
-def _run(ledger: Database, server: Loopback, telemetry: Telemetry | None) -> int:
+def _run(ledger: Database, server: Loopback, telemetry: Telemetry | None, task: FrozenTask = TASK) -> int:
     job = jobs.create(
-        ledger, name=uuid.uuid4().hex, task=TASK, content_hash="c", items_total=1, budget=None, item_budget=None
+        ledger, name=uuid.uuid4().hex, task=task, content_hash="c", items_total=1, budget=None, item_budget=None
     )
     jobs.add_items(ledger, job.id, 1, [jobs.NewItem("secret-id", "cheap", SECRET, "{}", None, None)])
     jobs.open_job(ledger, job.id, TIERS)
@@ -98,6 +98,19 @@ def test_each_call_is_a_span_by_the_conventions(sqlite_ledger: Database, server:
     }
     assert (passed.attributes or {})["gen_ai.evaluation.score.label"] == "pass"
     assert small.status.status_code is StatusCode.UNSET
+
+
+def test_a_cache_hit_used_no_tokens(sqlite_ledger: Database, server: Loopback) -> None:
+    """Its span says that it is a hit, and carries no usage: dashboards add usage up."""
+    task = TASK.model_copy(update={"cache": CacheSpec(mode="write")})
+    _run(sqlite_ledger, server, None, task)
+    exporter = InMemorySpanExporter()
+    models = server.deployment(small="gpt-small", large="gpt-large").models
+    _run(sqlite_ledger, server, SpanTelemetry(models, SimpleSpanProcessor(exporter), content=False), task)
+    asked, hit = [dict(span.attributes or {}) for span in exporter.get_finished_spans()]
+    assert (asked["cheapfirst.cache_hit"], hit["cheapfirst.cache_hit"]) == (False, True)
+    assert "gen_ai.usage.input_tokens" in asked
+    assert not [name for name in hit if name.startswith("gen_ai.usage.")]
 
 
 def test_nothing_of_a_document_is_in_a_span(sqlite_ledger: Database, server: Loopback) -> None:
