@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from typing import TYPE_CHECKING
 
 from routing.answer import parse_answer
@@ -36,8 +35,6 @@ AS_THE_TASK_SAYS = Thresholds()
 class CompiledTask:
     """Everything of one task that is worth preparing. Keep it: compiling runs the user's schema. Safe between threads.
 
-    `schema_characters` is the length of its JSON Schema, which goes with every call.
-
     Raises UsageError where schema, prompts or checks cannot be compiled; a checked task file has no such fault.
     """
 
@@ -48,7 +45,6 @@ class CompiledTask:
         self._reports_itself = confidence is not None and confidence.source == "self_report"
         self.wants_logprobs = confidence is not None and confidence.source == "logprobs"
         shown = self._schema.json_schema
-        self.schema_characters = len(json.dumps(shown))
         self._prompts = PromptSet(task, schema_with_confidence(shown) if self._reports_itself else shown)
         fields = field_names(shown)
         self._checks = compile_checks(task.checks, fields)

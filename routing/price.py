@@ -88,14 +88,18 @@ class PriceList:
 
     def __init__(self, models: Mapping[str, ModelSpec]) -> None:
         self._rates = {name: _rates(name, spec) for name, spec in models.items()}
+        self._answering = {name: _answering(name, models) for name in models}
 
     def cost(self, model: str, usage: TokenUsage) -> NanoUsd:
         """Return what a call cost, rounded once to the nano-dollar. Raises NotFoundError for an unknown model."""
         return to_nano_usd(self._of(model).cost(usage))
 
     def most(self, model: str, usage: TokenUsage) -> NanoUsd:
-        """Return the most a call can cost, however its input meets the provider's cache. Raises as `cost` does."""
-        return to_nano_usd(self._of(model).most(usage))
+        """Return the most a call can cost, whichever of its fallbacks answers and however its input meets a cache.
+
+        Raises as `cost` does.
+        """
+        return max(to_nano_usd(self._of(name).most(usage)) for name in self._answering.get(model, (model,)))
 
     def source(self, model: str) -> str:
         """Return where a price is from, with the deployment's note on it. Raises NotFoundError for an unknown model."""
@@ -106,6 +110,14 @@ class PriceList:
             return self._rates[model]
         except KeyError:
             raise NotFoundError(f"The deployment has no model `{model}`.", "Add it under `models`.") from None
+
+
+def _answering(model: str, models: Mapping[str, ModelSpec]) -> tuple[str, ...]:
+    """Return a model and whatever may answer in its place: its fallbacks, and theirs."""
+    found = [model]
+    for name in found:  # grows while it is read
+        found += [other for other in models[name].fallback if other in models and other not in found]
+    return tuple(found)
 
 
 def _rates(name: str, spec: ModelSpec) -> _FlatRates | _TieredRates:

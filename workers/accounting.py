@@ -11,27 +11,21 @@ from uuid import UUID
 import orjson
 
 from gateway.gateway import COMPARISONS
-from routing.classifier.judge import MAX_OUTPUT_TOKENS
 from routing.completion import TokenUsage
 from routing.decision import Cause, Layer
 from storage.records import AttemptRecord, DecisionRecord
 from storage.states import AttemptOutcome
+from workers.prompt_size import tokens_at_most
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from routing.classifier.judge import Judge
-    from routing.compiled_task import CompiledTask
-    from routing.completion import Completion
+    from routing.completion import Completion, Prompt
     from routing.decision import Decision
     from routing.errors import CallRefusedError, ProviderTroubleError
     from routing.price import PriceList
     from routing.task import FrozenTask
     from routing.verdict import Failure, Verdict
-    from storage.claims import ClaimedItem
-
-BYTES_PER_TOKEN_AT_LEAST = 2
-"""No common tokenizer makes more than a token of every two bytes of running text; a bound, not an estimate."""
 
 
 def wall_clock_ms() -> int:
@@ -43,7 +37,6 @@ REPAIR_REQUEST_TOKENS = 2_000
 """What telling the failed checks adds to a prompt at most: twenty short lines."""
 
 
-JUDGE_SCHEMA_BYTES = 400
 _OF_NO_WHOLE_ANSWER = frozenset({Cause.FAILED_FIELDS, Cause.JUDGE})
 
 
@@ -187,28 +180,21 @@ class Accountant:
             signals=orjson.dumps(dict(decision.signals)).decode(),
         )
 
-    def judge_bound(self, judge: Judge, item: ClaimedItem) -> int:
-        """Return the most that asking a judge about an item can cost, in nano-dollars."""
-        written = judge.prompt_bytes + _bytes(item.text) + _bytes(item.metadata)
-        asked = (JUDGE_SCHEMA_BYTES + written) // BYTES_PER_TOKEN_AT_LEAST + 1
-        return self._prices.most(judge.model, TokenUsage(asked, MAX_OUTPUT_TOKENS))
+    def call_bound(self, models: Sequence[str], prompt: Prompt, longest_answer_tokens: int) -> int:
+        """Return the most that asking each of these models once can cost, in nano-dollars."""
+        return self._bound(models, tokens_at_most(prompt), longest_answer_tokens)
 
-    def upper_bound(self, compiled: CompiledTask, models: Sequence[str], item: ClaimedItem, again: int = 0) -> int:
-        """Return the most that asking these models about an item can cost (nano-dollars), each `again` more times.
+    def repair_bound(self, models: Sequence[str], prompt: Prompt, longest_answer_tokens: int) -> int:
+        """Return the most that a repair after this prompt can cost, in nano-dollars, before it is known.
 
-        A repair sends the answer and what failed along with everything that was sent before.
+        It sends the answer and what failed along with everything that was sent before.
         """
-        task = compiled.task
-        tier = task.tier(item.tier)
-        written = sum(map(_bytes, (item.text, tier.system, tier.user, item.metadata)))
-        asked = (compiled.schema_characters + written) // BYTES_PER_TOKEN_AT_LEAST + 1
-        first = TokenUsage(asked, task.max_output_tokens)
-        longer = TokenUsage(asked + task.max_output_tokens + REPAIR_REQUEST_TOKENS, task.max_output_tokens)
-        return sum(self._prices.most(model, first) + again * self._prices.most(model, longer) for model in models)
+        asked = tokens_at_most(prompt) + longest_answer_tokens + REPAIR_REQUEST_TOKENS
+        return self._bound(models, asked, longest_answer_tokens)
 
-
-def _bytes(text: str) -> int:
-    return len(text) if text.isascii() else len(text.encode("utf-8", "replace"))
+    def _bound(self, models: Sequence[str], asked_tokens: int, longest_answer_tokens: int) -> int:
+        usage = TokenUsage(asked_tokens, longest_answer_tokens)
+        return sum(self._prices.most(model, usage) for model in models)
 
 
 def storable(text: str) -> str:

@@ -13,13 +13,14 @@ from routing.errors import CallRefusedError, ProviderTroubleError, ServiceUnreac
 from storage import jobs, troubles
 from storage.states import FailReason, StopReason
 from workers.turn import Turn
+from workers.turn_bound import turn_bound
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from gateway.gateway import Gateway
     from routing.classifier.judge import Judge
-    from routing.completion import Completion
+    from routing.completion import Completion, Prompt
     from routing.deployment import Flag
     from routing.item_facts import ItemFacts
     from routing.prediction import Prediction
@@ -77,12 +78,7 @@ class ItemHandler:
 
     def upper_bound(self, task: SteeredTask, item: ClaimedItem) -> int:
         """Return the most one turn of this item can cost, in nano-dollars."""
-        variant = task.variant(item.custom_id, item.tier)
-        tier = variant.task.task.tier(item.tier)
-        # Asking for failed fields may be followed by asking for everything.
-        again = tier.repair + (tier.ask == "failed_fields")
-        judging = 0 if task.judge is None or item.decided else self._accountant.judge_bound(task.judge, item)
-        return judging + self._accountant.upper_bound(variant.task, variant.models(item.tier), item, again)
+        return turn_bound(self._accountant, Turn(self._accountant, item, task, 0))
 
     def unpaid(self, task: SteeredTask, item: ClaimedItem) -> ItemRecord:
         """Return the record of an item that no budget pays for any more."""
@@ -105,9 +101,9 @@ class ItemHandler:
             routed = await self._route(turn, item_budget_nano_usd) if turn.is_undecided else None
             if routed is not None:
                 return turn.end(routed)
-            if not self._affords(turn, item_budget_nano_usd):
-                return turn.end(turn.failed(FailReason.BUDGET))
             turn.write_prompt()
+            if not self._affords(turn, turn.prompt, item_budget_nano_usd):
+                return turn.end(turn.failed(FailReason.BUDGET))
             verdict = await self._answer(turn, item_budget_nano_usd)
         except ProviderTroubleError as error:
             return await self._troubled(turn, error)
@@ -123,14 +119,15 @@ class ItemHandler:
         judge = turn.steered.judge
         judged = None
         if judge is not None and turn.steered.asks_judge(turn.item.custom_id, facts):
-            bound = self._accountant.judge_bound(judge, turn.item)
+            prompt = turn.judge_prompt(judge)
+            bound = self._accountant.call_bound([judge.model], prompt, MAX_OUTPUT_TOKENS)
             if item_budget_nano_usd is None or turn.cost_nano_usd + bound <= item_budget_nano_usd:
-                judged = await self._ask_judge(turn, judge, facts)
+                judged = await self._ask_judge(turn, judge, prompt, facts)
         return turn.route(facts, judged)
 
-    async def _ask_judge(self, turn: Turn, judge: Judge, facts: ItemFacts) -> Prediction | None:
+    async def _ask_judge(self, turn: Turn, judge: Judge, prompt: Prompt, facts: ItemFacts) -> Prediction | None:
         """Ask the judge; None where it has nothing to say. Raises ProviderTroubleError where the item has to wait."""
-        prompt = turn.begin_judging(judge)
+        turn.begin_judging(judge)
         key = self._cache.key(judge.model, prompt, MAX_OUTPUT_TOKENS, logprobs=False)
         answer = await self._cache.find(key, judge.model, turn.task.task.cache.max_age_days)
         if answer is None:
@@ -151,11 +148,12 @@ class ItemHandler:
         turn.predicted(answer, keep=prediction is not None)
         return prediction
 
-    def _affords(self, turn: Turn, item_budget_nano_usd: int | None) -> bool:
+    def _affords(self, turn: Turn, prompt: Prompt, item_budget_nano_usd: int | None) -> bool:
+        """Tell whether an item's budget pays for sending this prompt next."""
         if item_budget_nano_usd is None:
             return True
         models = turn.variant.models(turn.item.tier)
-        bound = self._accountant.upper_bound(turn.task, models, turn.item)
+        bound = self._accountant.call_bound(models, prompt, turn.task.task.max_output_tokens)
         return turn.cost_nano_usd + bound <= item_budget_nano_usd
 
     async def _answer(self, turn: Turn, item_budget_nano_usd: int | None) -> Verdict | None:
@@ -168,10 +166,10 @@ class ItemHandler:
                 turn.answered(completion, verdict)
             else:
                 verdict = await self._second_opinion(turn, completion, verdict, second)
-            if verdict.passed or not self._affords(turn, item_budget_nano_usd):
+            again = None if verdict.passed else turn.another(completion, verdict)
+            if again is None or not self._affords(turn, again.prompt, item_budget_nano_usd):
                 return verdict
-            if not (turn.begin_whole() or turn.begin_repair(completion, verdict)):
-                return verdict
+            turn.begin_again(again)
             if await self._running.runs(turn.item.job_id) is False:
                 return None  # the turn carries what the next call is, whenever it is made
 

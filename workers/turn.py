@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from dataclasses import dataclass
 from functools import cached_property
 from time import monotonic
 from typing import TYPE_CHECKING
@@ -51,9 +52,20 @@ if TYPE_CHECKING:
     from workers.steered_task import SteeredTask
 
 
+@dataclass(frozen=True, slots=True)
+class AskAgain:
+    """What a tier is asked after an answer of its own did not pass, and why; the turn takes `carried` along."""
+
+    prompt: Prompt
+    carried: Repairing | Below
+    cause: Cause
+    signals: Mapping[str, Signal]
+
+
 class Turn:
     """One turn of an item: the decisions it rests on, and every call made in it.
 
+    `prompt` is what is sent next, `whole_prompt` what the tier is asked before anything went wrong.
     `asking` is the model that was called last, `compared` what it answered to small calls when it failed this one, None
     where that was not asked.
     """
@@ -71,7 +83,7 @@ class Turn:
         self._attempts: list[AttemptRecord] = []
         self._to_cache: list[CachedAnswer] = []
         self._failed_checks: dict[tuple[str, str], None] = {}
-        self._first_prompt = Prompt((), {})
+        self.whole_prompt = Prompt((), {})
         carried = read_carried(item.carried)
         self._opining = carried if isinstance(carried, Opining) else None
         self._carried = carried.before if isinstance(carried, Opining) else carried
@@ -84,7 +96,7 @@ class Turn:
         self.model = self.task.task.tier(item.tier).model
         self.asking = self.model
         self.compared: tuple[Completion, ...] | None = None
-        self.prompt = self._first_prompt
+        self.prompt = self.whole_prompt
 
     @property
     def is_holdout(self) -> bool:
@@ -126,13 +138,13 @@ class Turn:
             return AS_THE_TASK_SAYS
         return self.steered.least(self.item.custom_id, self.item.tier, self.facts({}))
 
-    def begin_judging(self, judge: Judge) -> Prompt:
-        """Date the call of the judge that is made next, and return what it is asked.
-
-        Raises UsageError where the item lacks what the judge's template names.
-        """
+    def begin_judging(self, judge: Judge) -> None:
+        """Date the call of the judge that is made next."""
         self.begin_call(judge.model)
         self._asked_by = Decision(self.item.tier, Layer.CLASSIFIER, Cause.JUDGE)
+
+    def judge_prompt(self, judge: Judge) -> Prompt:
+        """Return what the judge is asked. Raises UsageError where the item lacks what its template names."""
         return judge.prompt(self.item.text, self._metadata, self.item.custom_id, self.item.pages)
 
     def predicted(self, completion: Completion, *, keep: bool) -> None:
@@ -156,7 +168,7 @@ class Turn:
 
     def write_prompt(self) -> None:
         """Fill in the tier's prompt. Raises UsageError where this item lacks what the template asks for."""
-        self._first_prompt = self.prompt = self.task.prompt(
+        self.whole_prompt = self.prompt = self.task.prompt(
             self.item.tier,
             text=self.item.text,
             metadata=self._metadata,
@@ -164,9 +176,9 @@ class Turn:
             pages=self.item.pages,
         )
         if isinstance(self._carried, Repairing):
-            self.prompt = repair_prompt(self._first_prompt, self._carried.answer, self._carried.told)
+            self.prompt = repair_prompt(self.whole_prompt, self._carried.answer, self._carried.told)
         elif self._below is not None and self._below.fields:
-            self.prompt = self.task.ask_for(self._first_prompt, self._below.fields)
+            self.prompt = self.task.ask_for(self.whole_prompt, self._below.fields)
 
     def unwritable(self, error: UsageError) -> Next:
         """Say that the prompt could not be written."""
@@ -252,31 +264,34 @@ class Turn:
         self._attempts.append(self._accountant.unanswered(self._asked_by, self.asking, error, around, compared))
         self.compared = None
 
-    def begin_whole(self) -> bool:
-        """Prepare to ask for the whole object where only the failed fields were asked for; False where it was whole."""
+    def another(self, completion: Completion, verdict: Verdict) -> AskAgain | None:
+        """Return how to ask this tier again after an answer that did not pass, None where that is used up."""
+        return self._whole() or self._repair(completion, verdict)
+
+    def _whole(self) -> AskAgain | None:
+        """Return how to ask for the whole object where only the failed fields were asked for."""
         below = self._below
         if below is None or not below.fields:
-            return False
-        self._carried = self._below = below.model_copy(update={"fields": ()})
-        self.prompt = self._first_prompt
-        signals = {"fields": ",".join(below.fields)}
-        self._decide(Decision(self.item.tier, Layer.ESCALATION, Cause.FIELDS_NOT_ENOUGH, signals=signals))
-        return True
+            return None
+        carried = below.model_copy(update={"fields": ()})
+        return AskAgain(self.whole_prompt, carried, Cause.FIELDS_NOT_ENOUGH, {"fields": ",".join(below.fields)})
 
-    def begin_repair(self, completion: Completion, verdict: Verdict) -> bool:
-        """Prepare to ask this tier again with what failed; False where that is used up or cannot help."""
+    def _repair(self, completion: Completion, verdict: Verdict) -> AskAgain | None:
+        """Return how to ask with what failed; None where that is used up or cannot help."""
         times = self._carried.times if isinstance(self._carried, Repairing) else 0
         allowed = 0 if self.is_holdout else self.task.task.tier(self.item.tier).repair
         if times >= allowed or not is_repairable(completion.finish_reason, verdict.failures):
-            return False
+            return None
         failures = _carried(verdict)
-        self._carried = Repairing(
-            answer=storable(completion.text), failures=failures, times=times + 1, below=self._below
-        )
-        self.prompt = repair_prompt(self._first_prompt, completion.text, verdict.failures)
-        signals = {"failed_checks": len(failures), "repair": times + 1}
-        self._decide(Decision(self.item.tier, Layer.ESCALATION, Cause.REPAIR, signals=signals))
-        return True
+        carried = Repairing(answer=storable(completion.text), failures=failures, times=times + 1, below=self._below)
+        prompt = repair_prompt(self.whole_prompt, completion.text, verdict.failures)
+        return AskAgain(prompt, carried, Cause.REPAIR, {"failed_checks": len(failures), "repair": times + 1})
+
+    def begin_again(self, again: AskAgain) -> None:
+        """Ask this tier again: the call that is made next."""
+        self._carried, self._below = again.carried, _below(again.carried)
+        self.prompt = again.prompt
+        self._decide(Decision(self.item.tier, Layer.ESCALATION, again.cause, signals=again.signals))
 
     def released(self, delay_ms: int) -> Released:
         """Say that the provider gave no answer: the item comes back for the same call."""

@@ -46,7 +46,6 @@ class Judge:
     def __init__(self, spec: JudgeSpec, threshold: JudgedThreshold) -> None:
         self.model = spec.model
         self.threshold = threshold
-        self.prompt_bytes = len((spec.system + spec.user).encode("utf-8", "replace"))
         told = f"{spec.model}\0{spec.system}\0{spec.user}"
         digest = hashlib.sha256(told.encode("utf-8", "replace")).hexdigest()
         self.version = f"judge:{digest[:12]}"

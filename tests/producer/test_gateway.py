@@ -257,6 +257,31 @@ async def test_an_item_that_its_own_budget_does_not_pay_for_is_told_as_that(plac
     assert place.live_job().state is JobState.DONE
 
 
+@pytest.mark.parametrize("budget", [{"usd": 0.001}, {"per_item_usd": 0.001}])
+async def test_a_budget_is_held_by_the_prompt_as_it_is_sent(place: Place, budget: dict[str, Any]) -> None:
+    """A template that repeats the document costs more than the document tells; nothing is called."""
+    prompt = {"system": "", "user": "{{ text }}" * 6}
+    with loopback({"small": answering(RIGHT)}) as server:
+        async with place.gateway(server, max_output_tokens=5, prompt=prompt, budget=budget) as gateway:
+            with pytest.raises(JobStoppedError):
+                await gateway.complete(TEXT * 100)
+        assert not server.server.ledger.answered
+
+
+async def test_a_budget_is_held_whichever_model_answers(place: Place) -> None:
+    """What pays for the model and not for its fallback pays for no call."""
+    spec = {"provider": "openai", "timeout_s": 2}
+    with loopback({"large": answering(RIGHT)}) as server:
+        nobody = {"base_url": "http://127.0.0.1:9/v1", "price": {"input": 1, "output": 10}, "fallback": ["large"]}
+        dear = {"base_url": server.base_url, "price": {"input": 1000, "output": 10000}}
+        models = {"small": spec | {"model": "small"} | nobody, "large": spec | {"model": "large"} | dear}
+        budget = {"usd": 0.005}
+        async with place.gateway(server, {"models": models}, max_output_tokens=5, budget=budget) as gateway:
+            with pytest.raises(JobStoppedError):
+                await gateway.complete(TEXT)
+        assert not server.server.ledger.answered
+
+
 async def test_what_is_held_out_is_measured_behind_the_callers_back(place: Place) -> None:
     """The accepted answer comes first; closing waits for the measurement."""
     with loopback({"small": answering(RIGHT), "large": answering('{"total": 9.00}')}) as server:

@@ -150,3 +150,15 @@ def test_what_is_no_amount_is_refused(amount: str) -> None:
     """No bill holds a number that is none."""
     with pytest.raises(ValueError, match="not an amount"):
         to_nano_usd(Decimal(amount))
+
+
+def test_the_most_a_call_can_cost_is_the_dearest_of_all_that_may_answer() -> None:
+    """A model's fallbacks and theirs, a circle of them included; one that is not listed here cannot be told."""
+
+    def priced(usd: int, *fallback: str) -> ModelSpec:
+        return _model(price=PriceSpec(input=usd, output=usd)).model_copy(update={"fallback": fallback})
+
+    listed = PriceList({"a": priced(1, "b", "absent"), "b": priced(2, "c"), "c": priced(3, "a"), "alone": priced(1)})
+    usage = TokenUsage(10, 10)
+    assert {name: listed.most(name, usage) for name in ("a", "b", "c")} == dict.fromkeys("abc", 60_000)
+    assert listed.most("alone", usage) == listed.cost("a", usage) == 20_000

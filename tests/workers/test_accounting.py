@@ -11,15 +11,11 @@ from routing.compiled_task import CompiledTask
 from routing.completion import TokenUsage
 from routing.deployment import ModelSpec, PriceSpec
 from routing.price import PriceList
-from storage.claims import ClaimedItem
 from tests.support.ledgers import TASK
-from workers.accounting import BYTES_PER_TOKEN_AT_LEAST, Accountant
+from workers.accounting import Accountant
+from workers.prompt_size import BYTES_PER_TOKEN_AT_LEAST
 
 prices = st.decimals(0, 100, places=3)
-
-
-def _item(text: str) -> ClaimedItem:
-    return ClaimedItem(1, 1, "cheap", "default", "lease", "doc-1", text, "{}", None, 0, 0)
 
 
 @given(st.tuples(prices, prices, prices, prices), st.integers(0, 10_000), st.data())
@@ -29,7 +25,8 @@ def test_no_call_costs_more_than_its_bound(
     """Whatever part of its input is read from the provider's cache or written to it, at whatever price."""
     price = PriceSpec(input=rates[0], output=rates[1], cached_input=rates[2], cache_write=rates[3])
     listed = PriceList({"small": ModelSpec(name="small", provider="anthropic", model="m", price=price)})
-    bound = Accountant(listed).upper_bound(CompiledTask(TASK), ["small"], _item("x" * characters))
+    prompt = CompiledTask(TASK).prompt("cheap", "x" * characters, {})
+    bound = Accountant(listed).call_bound(["small"], prompt, TASK.max_output_tokens)
     asked = characters // BYTES_PER_TOKEN_AT_LEAST
     read = data.draw(st.integers(0, asked))
     written = data.draw(st.integers(0, asked - read))
