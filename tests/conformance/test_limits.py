@@ -18,6 +18,8 @@ from workers.limits.redis_limits import BURST_S, RedisLimits
 
 Open = Callable[[], RedisLimits]
 SLACK_S = 0.3
+ELAPSED_S = 1.0
+"""What may pass between two steps against a real Redis on a busy machine."""
 """The real server's clock runs on between two reserves."""
 
 
@@ -98,7 +100,7 @@ def test_a_request_that_is_not_made_is_given_back(open_limits: Open, request: py
         await first.settle(model, limit, -500, requests=-1)
         return [*waits, await second.reserve(model, limit, 500)]
 
-    assert _run(open_limits, steps) == pytest.approx([0, 4, 4], abs=SLACK_S)
+    assert _run(open_limits, steps) == pytest.approx([0, 4, 4], abs=ELAPSED_S)
 
 
 def test_tokens_are_limited_as_requests_are(open_limits: Open, request: pytest.FixtureRequest) -> None:
@@ -109,7 +111,7 @@ def test_tokens_are_limited_as_requests_are(open_limits: Open, request: pytest.F
         return [await client.reserve(model, limit, 1000) for client in (first, second, first)]
 
     waits = _run(open_limits, steps)
-    assert waits == pytest.approx([0, 9, 19], abs=SLACK_S)
+    assert waits == pytest.approx([0, 9, 19], abs=ELAPSED_S)
 
 
 def test_the_stricter_limit_decides(open_limits: Open, request: pytest.FixtureRequest) -> None:
@@ -119,7 +121,7 @@ def test_the_stricter_limit_decides(open_limits: Open, request: pytest.FixtureRe
     async def steps(first: RedisLimits, second: RedisLimits) -> list[float]:
         return [await client.reserve(model, limit, 100) for client in (first, second)]
 
-    assert _run(open_limits, steps) == pytest.approx([0, 9], abs=SLACK_S)
+    assert _run(open_limits, steps) == pytest.approx([0, 9], abs=ELAPSED_S)
 
 
 def test_settling_gives_back_and_takes(open_limits: Open, request: pytest.FixtureRequest) -> None:
@@ -133,7 +135,7 @@ def test_settling_gives_back_and_takes(open_limits: Open, request: pytest.Fixtur
         await second.settle(model, limit, 500)
         return [less, await first.reserve(model, limit, 0)]
 
-    assert _run(open_limits, steps) == pytest.approx([9, 14], abs=SLACK_S)
+    assert _run(open_limits, steps) == pytest.approx([9, 14], abs=ELAPSED_S)
 
 
 def test_giving_back_saves_up_no_more_than_the_burst(open_limits: Open, request: pytest.FixtureRequest) -> None:
@@ -145,7 +147,7 @@ def test_giving_back_saves_up_no_more_than_the_burst(open_limits: Open, request:
         await first.settle(model, limit, -1_000_000)
         return [await second.reserve(model, limit, 1000), await second.reserve(model, limit, 0)]
 
-    assert _run(open_limits, steps) == pytest.approx([0, 9], abs=SLACK_S)
+    assert _run(open_limits, steps) == pytest.approx([0, 9], abs=ELAPSED_S)
 
 
 def test_what_is_not_limited_by_tokens_is_not_settled(open_limits: Open, request: pytest.FixtureRequest) -> None:
@@ -168,7 +170,7 @@ def test_models_do_not_share_a_limit(open_limits: Open, request: pytest.FixtureR
     async def steps(first: RedisLimits, second: RedisLimits) -> list[float]:
         return [await first.reserve(name, limit, 1) for name in (model, f"{model} 2", model)]
 
-    assert _run(open_limits, steps) == pytest.approx([0, 0, 59], abs=SLACK_S)
+    assert _run(open_limits, steps) == pytest.approx([0, 0, 59], abs=ELAPSED_S)
 
 
 def test_hundreds_of_calls_share_a_few_connections(redis_url: str) -> None:

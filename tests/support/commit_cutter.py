@@ -26,10 +26,36 @@ class CommitCutter:
         self._left = cuts
         self._every = every
         self.made: Counter[Cut] = Counter()
+        self._serving: set[asyncio.Task[None] | None] = set()
 
     async def serve(self, client: asyncio.StreamReader, back: asyncio.StreamWriter) -> None:
         """Carry bytes both ways until one side ends or a commit is cut."""
-        server, forward = await asyncio.open_connection("127.0.0.1", self._upstream_port)
+        self._serving.add(asyncio.current_task())
+        try:
+            server, forward = await asyncio.open_connection("127.0.0.1", self._upstream_port)
+            try:
+                await self._carry(client, back, server, forward)
+            finally:
+                forward.transport.abort()
+        finally:
+            back.transport.abort()
+
+    async def end(self, listener: asyncio.Server) -> None:
+        """Close every connection; a loop that ends with one open leaves it to the garbage collector."""
+        listener.close()
+        while tasks := asyncio.all_tasks() - {asyncio.current_task()}:  # a connection being accepted becomes one more
+            await asyncio.sleep(0)  # a task cancelled before its first step would close nothing
+            for task in tasks & self._serving:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _carry(
+        self,
+        client: asyncio.StreamReader,
+        back: asyncio.StreamWriter,
+        server: asyncio.StreamReader,
+        forward: asyncio.StreamWriter,
+    ) -> None:
         answered = asyncio.Event()  # set where the next answer is to be the last thing that happens
         ways = [
             asyncio.create_task(self._there(client, forward, answered)),
@@ -42,8 +68,7 @@ class CommitCutter:
         finally:
             for way in ways:
                 way.cancel()
-            for writer in (back, forward):
-                writer.transport.abort()
+            await asyncio.gather(*ways, return_exceptions=True)
 
     async def _there(
         self, client: asyncio.StreamReader, forward: asyncio.StreamWriter, last_answer: asyncio.Event
@@ -86,5 +111,5 @@ def commit_cutter(url: str, random: Random, *, cuts: int, every: int) -> Iterato
         port: int = server.sockets[0].getsockname()[1]
         yield address.set(port=port).render_as_string(hide_password=False), cutter
     finally:
-        loop.call(server.close)
+        loop.wait_for(cutter.end(server))
         loop.close()
