@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import math
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from evaluation.calibration.risk_control import least_needed
 from evaluation.statistics.shares import highest_share
 from routing.answer import parse_answer
 from routing.classifier.features import features_of
@@ -56,7 +56,7 @@ def quality_threshold(
     told = [(model.probability(features_of(pair.text, pair.pages)), _differs(pair, comparison)) for pair in measured]
     told.sort(key=lambda pair: -pair[0])
     alpha = 1 - target.confidence
-    needed = math.ceil(math.log(alpha) / math.log1p(-target.margin))
+    needed = least_needed(target.margin, alpha)
     threshold = None
     for count in _counts(needed, len(told)):
         differing = sum(differs for _, differs in told[:count])

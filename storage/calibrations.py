@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import insert, select
 from sqlmodel import col
 
 from routing.calibration import Calibration
 from routing.errors import NotFoundError, UsageError
 from storage.clock import now_ms
 from storage.evaluation_tables import CalibrationRow
+from storage.versions import next_version
 
 if TYPE_CHECKING:
     from storage.database import Database
@@ -31,10 +32,7 @@ class CalibrationVersion:
 def add(database: Database, task_name: str, calibration: Calibration | None, result: str, made_by: str) -> int:
     """Keep thresholds with what they rest on, and return their version."""
     with database.write() as connection:
-        newest = connection.scalar(
-            select(func.max(col(CalibrationRow.version))).where(col(CalibrationRow.task_name) == task_name)
-        )
-        version = (newest or 0) + 1
+        version = next_version(connection, CalibrationRow, task_name)
         connection.execute(
             insert(CalibrationRow).values(
                 task_name=task_name,

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
-from sqlalchemy import func, insert, select
+from sqlalchemy import insert, select
 from sqlmodel import col
 
 from routing.classifier.linear_model import LinearModel
 from routing.errors import NotFoundError, UsageError
 from storage.clock import now_ms
 from storage.router_tables import ClassifierRow
+from storage.versions import next_version
 
 if TYPE_CHECKING:
     from storage.database import Database
@@ -31,10 +32,7 @@ class ClassifierVersion:
 def add(database: Database, task_name: str, model: LinearModel, metrics: str, trained_by: str) -> int:
     """Keep a trained model, and return its version."""
     with database.write() as connection:
-        newest = connection.scalar(
-            select(func.max(col(ClassifierRow.version))).where(col(ClassifierRow.task_name) == task_name)
-        )
-        version = (newest or 0) + 1
+        version = next_version(connection, ClassifierRow, task_name)
         connection.execute(
             insert(ClassifierRow).values(
                 task_name=task_name,

@@ -13,7 +13,7 @@ from sqlmodel import col
 from routing.decision import Cause
 from storage.router_tables import DecisionRow
 from storage.states import AttemptOutcome
-from storage.tables import Attempt, DocumentRow, Item
+from storage.tables import WITH_DOCUMENT, Attempt, DocumentRow, Item
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -61,10 +61,7 @@ def read(database: Database, job_id: int) -> Iterator[CalledItem]:
     while True:
         query = (
             select(*_ITEM_COLUMNS)
-            .join(
-                DocumentRow,
-                (col(DocumentRow.job_id) == col(Item.job_id)) & (col(DocumentRow.position) == col(Item.position)),
-            )
+            .join(DocumentRow, WITH_DOCUMENT)
             .where(col(Item.job_id) == job_id, col(Item.position) > after)
             .order_by(col(Item.position))
             .limit(_PAGE)

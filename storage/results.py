@@ -11,7 +11,7 @@ from sqlmodel import col
 from routing.errors import NotFoundError
 from storage.decision_log import decisions_of
 from storage.states import AttemptOutcome, FailReason, ItemState
-from storage.tables import Attempt, DocumentRow, Item
+from storage.tables import WITH_DOCUMENT, Attempt, DocumentRow, Item
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -108,7 +108,6 @@ _ITEM_COLUMNS = [
     col(Item.lease_token).is_not(None).label("in_flight"),
     col(DocumentRow.expected),
 ]
-_WITH_DOCUMENT = (col(DocumentRow.job_id) == col(Item.job_id)) & (col(DocumentRow.position) == col(Item.position))
 _ATTEMPT_COLUMNS = [col(getattr(Attempt, name)) for name in AttemptResult.__dataclass_fields__]
 
 
@@ -121,7 +120,7 @@ def items(
         size = _PAGE if left is None else min(_PAGE, left)
         query = (
             select(*_ITEM_COLUMNS)
-            .join(DocumentRow, _WITH_DOCUMENT)
+            .join(DocumentRow, WITH_DOCUMENT)
             .where(col(Item.job_id) == job_id, col(Item.position) > after)
             .order_by(col(Item.position))
             .limit(size)
@@ -146,7 +145,7 @@ def labelled(database: Database, job_id: int) -> Iterator[tuple[str | None, str]
     while True:
         query = (
             select(col(Item.position), col(Item.state), col(Item.output), col(DocumentRow.expected))
-            .join(DocumentRow, _WITH_DOCUMENT)
+            .join(DocumentRow, WITH_DOCUMENT)
             .where(
                 col(Item.job_id) == job_id,
                 col(Item.position) > after,
@@ -191,7 +190,7 @@ def trail(database: Database, job_id: int, reference: str) -> Trail:
     """Return everything known of one item, by its custom id or else its position. Raises NotFoundError."""
     query = (
         select(*_ITEM_COLUMNS, col(DocumentRow.text), col(DocumentRow.document_metadata).label("metadata"))
-        .join(DocumentRow, _WITH_DOCUMENT)
+        .join(DocumentRow, WITH_DOCUMENT)
         .where(col(Item.job_id) == job_id)
     )
     with database.read() as connection:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint, Column, ForeignKeyConstraint, Index, Text, false, text
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field, SQLModel, col
 
 from storage.columns import big, one_of
 from storage.states import AttemptOutcome, FailReason, ItemState, JobState, StopReason
@@ -122,6 +122,10 @@ class DocumentRow(SQLModel, table=True):
     document_metadata: str = Field(sa_column=Column("metadata", Text, nullable=False))
     expected: str | None = Field(default=None, sa_column=Column(Text))
     pages: int | None = None
+
+
+WITH_DOCUMENT = (col(DocumentRow.job_id) == col(Item.job_id)) & (col(DocumentRow.position) == col(Item.position))
+"""How an item meets its document in a join."""
 
 
 class Attempt(SQLModel, table=True):

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from sqlmodel import col
 
 from storage.states import AttemptOutcome, ItemState
-from storage.tables import Attempt, DocumentRow, Item
+from storage.tables import WITH_DOCUMENT, Attempt, DocumentRow, Item
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -26,16 +26,14 @@ _PAGE = 500
 class TrialCall:
     """One call: which model was asked, what came of it, and what it cost or, from the cache, would have cost.
 
-    `confidence` is what the confidence check measured, `failures` why the answer was rejected (a JSON text).
+    `confidence` is what the confidence check measured.
     """
 
     model: str
-    tier: str
     outcome: AttemptOutcome
     answer: str | None
     finish_reason: str | None
     confidence: float | None
-    failures: str
     cost_nano_usd: int
     cache_hit: bool
 
@@ -82,10 +80,7 @@ def items(database: Database, job_id: int) -> Iterator[TrialItem]:
     while True:
         query = (
             select(*_ITEM_COLUMNS)
-            .join(
-                DocumentRow,
-                (col(DocumentRow.job_id) == col(Item.job_id)) & (col(DocumentRow.position) == col(Item.position)),
-            )
+            .join(DocumentRow, WITH_DOCUMENT)
             .where(
                 col(Item.job_id) == job_id,
                 col(Item.position) > after,
@@ -110,12 +105,10 @@ def _calls(connection: Connection, job_id: int, positions: Sequence[int]) -> dic
         select(
             col(Attempt.position),
             col(Attempt.model),
-            col(Attempt.tier),
             col(Attempt.outcome),
             col(Attempt.answer),
             col(Attempt.finish_reason),
             col(Attempt.confidence),
-            col(Attempt.failures),
             (col(Attempt.cost_nano_usd) + col(Attempt.saved_nano_usd)).label("cost"),
             col(Attempt.cache_hit),
         )
@@ -123,16 +116,14 @@ def _calls(connection: Connection, job_id: int, positions: Sequence[int]) -> dic
         .order_by(col(Attempt.position), col(Attempt.started_ms), col(Attempt.uid))
     )
     found: defaultdict[int, list[TrialCall]] = defaultdict(list)
-    for position, model, tier, outcome, answer, finish_reason, confidence, failures, cost, cache_hit in rows:
+    for position, model, outcome, answer, finish_reason, confidence, cost, cache_hit in rows:
         found[position].append(
             TrialCall(
                 model,
-                tier,
                 AttemptOutcome(outcome),
                 answer,
                 finish_reason,
                 confidence,
-                failures,
                 cost,
                 bool(cache_hit),
             )
