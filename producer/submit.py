@@ -14,6 +14,7 @@ import orjson
 
 from producer.documents.intake import read_documents
 from producer.documents.labels import only_labelled, read_labels
+from producer.documents.selection import only_named
 from producer.documents.sources import shown
 from producer.documents.spool import Spool
 from producer.home import make_folder
@@ -45,7 +46,8 @@ class Order:
     """What a user asks for. `labels` is a JSONL file of expected outputs, `budget_usd` overrides the task's own.
 
     Without a `name`, the job is named after its task and its content, so that the same order is the same job. `strict`
-    refuses the whole job where one input is refused, `labelled_only` each document without a label.
+    refuses the whole job where one input is refused, `labelled_only` each document without a label. `only` takes the
+    documents of these names, and leaves out all others without a word.
     """
 
     task: FrozenTask
@@ -55,6 +57,7 @@ class Order:
     labels: Path | None = None
     budget_usd: Decimal | None = None
     labelled_only: bool = False
+    only: frozenset[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +102,8 @@ def submit(database: Database, order: Order, home: Path) -> Submitted:
     with tempfile.TemporaryDirectory(dir=waiting) as folder, Spool(Path(folder)) as spool:
         labels = read_labels(order.labels) if order.labels is not None else None
         documents = read_documents(order.inputs, RowReader(task.input), labels=labels)
+        if order.only is not None:
+            documents = only_named(documents, order.only)
         spool.fill(only_labelled(documents) if order.labelled_only else documents)
         name = order.name or default_name(task, spool.fingerprint)
         refused = _keep_refusals(spool, home / "refused" / f"{name}.jsonl")

@@ -1,4 +1,4 @@
-"""Running a labelled set through paths of a task: each path a job of its own, on the workers that run jobs."""
+"""Running a set of documents through paths of a task: each path a job of its own, on the workers that run jobs."""
 
 from __future__ import annotations
 
@@ -40,6 +40,14 @@ class LabelledSet:
 
 
 @dataclass(frozen=True, slots=True)
+class NamedSet:
+    """Of these inputs the documents with these names, labelled or not."""
+
+    inputs: Sequence[str]
+    names: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
 class Watcher:
     """Who is told of a trial while it runs: of what was taken in, and of each look at its job."""
 
@@ -51,7 +59,7 @@ def run_trials(
     database: Database,
     place: Place,
     task: FrozenTask,
-    labelled: LabelledSet,
+    documents: LabelledSet | NamedSet,
     paths: Sequence[TrialPath],
     watcher: Watcher,
     *,
@@ -71,14 +79,9 @@ def run_trials(
         workers = None
         for path in paths:
             spent = sum(to_usd(NanoUsd(job.cost_nano_usd)) for job in ended.values())
-            order = Order(
-                task=trial_of(task, rollout, path, models, turn),
-                inputs=labelled.documents or [str(labelled.labels)],
-                labels=labelled.labels if labelled.documents else None,
-                budget_usd=None if budget_usd is None else max(budget_usd - spent, to_usd(NanoUsd(0))),
-                labelled_only=True,
-            )
-            submitted = submit(database, order, place.settings.home)
+            trial = trial_of(task, rollout, path, models, turn)
+            left = None if budget_usd is None else max(budget_usd - spent, to_usd(NanoUsd(0)))
+            submitted = submit(database, _order(trial, documents, left), place.settings.home)
             watcher.on_submitted(path, submitted)
             if submitted.job.state is JobState.RUNNING and workers is None:
                 tiers = [tier.name for tier in task.tiers]
@@ -88,6 +91,18 @@ def run_trials(
             if job.state is not JobState.DONE:
                 break
     return ended
+
+
+def _order(trial: FrozenTask, documents: LabelledSet | NamedSet, budget_usd: Decimal | None) -> Order:
+    if isinstance(documents, NamedSet):
+        return Order(trial, documents.inputs, budget_usd=budget_usd, only=documents.names)
+    return Order(
+        task=trial,
+        inputs=documents.documents or [str(documents.labels)],
+        labels=documents.labels if documents.documents else None,
+        budget_usd=budget_usd,
+        labelled_only=True,
+    )
 
 
 def models_digest(deployment: DeploymentSpec) -> str:

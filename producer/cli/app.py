@@ -19,6 +19,7 @@ from producer.cli import (
     items,
     jobs,
     log,
+    plan,
     record,
     report,
     results,
@@ -69,6 +70,7 @@ app.command()(run.run)
 app.command()(demo.demo)
 app.command()(init.init)
 app.command()(check.check)
+app.command()(plan.plan)
 app.command()(submit.submit)
 app.command("jobs")(jobs.list_jobs)
 app.command()(jobs.status)

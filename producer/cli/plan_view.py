@@ -1,0 +1,88 @@
+"""A plan for a person: a line for each path, then what the ranges rest on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from producer.dollars import shown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+_MINUTE_S, _HOUR_S, _DAY_S = 60, 3_600, 86_400
+_TITLES = {"cheap": "cheap only", "routed": "routed", "expensive": "always expensive"}
+
+
+def plan_text(told: Mapping[str, Any]) -> str:
+    """Return a plan as text."""
+    return "\n".join([*_head(told), "", *_table(told["paths"]), "", *_notes(told)])
+
+
+def _head(told: Mapping[str, Any]) -> Iterator[str]:
+    refused = sum(told["refused"].values())
+    more = "".join(f", {count} {word}" for word, count in _extras(told, refused) if count)
+    yield f"{told['task']}: {told['documents']:,} documents, {told['characters']:,} characters{more}"
+    starts = ", ".join(f"{tier} {count:,}" for tier, count in told["starts"].items())
+    yield f"start in    {starts}"
+    if told["holdout"]:
+        yield f"held out    {told['holdout']:,} of them also run on the last tier, as far as they are accepted below it"
+
+
+def _extras(told: Mapping[str, Any], refused: int) -> Sequence[tuple[str, int]]:
+    return (
+        ("inputs refused", refused),
+        ("whose prompt cannot be written", told["unwritable"]),
+        ("to be asked of a judge", told["asks_judge"]),
+    )
+
+
+def _table(paths: Mapping[str, Any]) -> Iterator[str]:
+    yield f"{'':<18}{'cost':<24}{'tokens in':<28}{'tokens out':<26}time"
+    for name, path in paths.items():
+        low, high = path["cost_usd"]
+        cost = f"at most {shown(high)}" if low is None else f"{shown(low)} to {shown(high)}"
+        time = "not known" if path["time_s"] is None else " to ".join(map(_duration, path["time_s"]))
+        read, written = (_range(path[key]) for key in ("input_tokens", "output_tokens"))
+        yield f"{_TITLES[name]:<18}{cost:<24}{read:<28}{written:<26}{time}"
+
+
+def _notes(told: Mapping[str, Any]) -> Iterator[str]:
+    history, paths = told["history"], told["paths"]
+    counted = [(name, path) for name, path in paths.items() if path["basis"] == "history"]
+    bounded = [(name, path) for name, path in paths.items() if path["basis"] == "bounds"]
+    if counted:
+        yield f"Each range holds with at least {told['confidence']:.1%}, for documents like those it rests on:"
+        for name, path in counted:
+            yield f"  {_TITLES[name]:<17} {'; '.join(path['rests_on'])}"
+        queues = "; ".join(f"{tier}: {_pace(pace)}" for tier, pace in told["queues"].items())
+        yield f"  {'time':<17} one worker process a queue, {queues}; start and outages not counted"
+    if bounded:
+        names = ", ".join(_TITLES[name] for name, _ in bounded)
+        yield f"Upper bounds ({names}): a token for every two bytes sent, the longest answers, every repair, every step up."
+        for name, path in bounded:
+            yield f"  {_TITLES[name]:<17} one call a tier sends about {path['first_call_input_tokens']:,} tokens (characters / 4)"
+    yield f"History: {history['items']:,} documents of {history['jobs']} jobs that called as this one would{_left(history)}."
+    if bounded:
+        yield "`--sample 50` pays for 50 of these documents, and gives ranges."
+
+
+def _left(history: Mapping[str, Any]) -> str:
+    count = history["jobs_left_aside"]
+    return f"; {count} jobs with other models, prompts or checks left aside" if count else ""
+
+
+def _pace(pace: Mapping[str, Any]) -> str:
+    limits = "".join(f", {pace[key]:,} {key}" for key in ("rpm", "tpm") if pace[key] is not None)
+    return f"{pace['concurrency']} calls at once{limits}"
+
+
+def _range(ends: Sequence[int | None]) -> str:
+    low, high = ends
+    return f"at most {high:,}" if low is None else f"{low:,} to {high:,}"
+
+
+def _duration(seconds: float) -> str:
+    for unit, length in (("d", _DAY_S), ("h", _HOUR_S), ("min", _MINUTE_S)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:.1f} {unit}"
+    return f"{seconds:.1f} s"
