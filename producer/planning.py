@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from evaluation.planning.duration import Pace, duration_s
@@ -17,10 +16,11 @@ from storage.past_items import jobs_of_tasks, past_items
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from decimal import Decimal
 
     from evaluation.planning.forecast import PathForecast
     from evaluation.planning.history import History
-    from evaluation.planning.survey import Bound, Survey
+    from evaluation.planning.survey import Bound
     from producer.surveying import Seen
     from routing.confidence_sequence import Interval
     from routing.deployment import DeploymentSpec

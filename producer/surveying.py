@@ -73,7 +73,7 @@ class Surveyor:
         now_ms = time.time_ns() // 1_000_000
         for document in read_documents(inputs, RowReader(self._task.input)):
             if isinstance(document, Refusal):
-                refused[document.code] += 1
+                refused[document.code.value] += 1
                 continue
             looked_at = self._look(document, now_ms)
             if looked_at is None:

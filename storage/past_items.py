@@ -56,6 +56,7 @@ class PastCall:
 class PastItem:
     """A document that has ended: its length, the tier it ended in, how long it took, and its calls in order."""
 
+    custom_id: str
     characters: int
     done: bool
     tier: str
@@ -66,14 +67,17 @@ class PastItem:
 def jobs_of_tasks(database: Database, names: Sequence[str], limit: int) -> list[tuple[int, str]]:
     """Return number and frozen task (a JSON text) of the newest jobs of these tasks, newest first."""
     query = (
-        select(col(Job.id), col(Job.task)).where(col(Job.task_name).in_(names)).order_by(col(Job.id).desc()).limit(limit)
+        select(col(Job.id), col(Job.task))
+        .where(col(Job.task_name).in_(names))
+        .order_by(col(Job.id).desc())
+        .limit(limit)
     )
     with database.read() as connection:
         return [(row.id or 0, row.task) for row in connection.execute(query)]
 
 
 def past_items(database: Database, job_id: int) -> Iterator[PastItem]:
-    """Yield the documents of a job that have ended with every call answered by the models in use.
+    """Yield the documents of a job that have ended, in its order.
 
     Left out are those that met a canary or the cache, or ended for want of money or of anybody who asks. Memory does
     not grow with the job.
@@ -83,6 +87,7 @@ def past_items(database: Database, job_id: int) -> Iterator[PastItem]:
         query = (
             select(
                 col(Item.position),
+                col(Item.custom_id),
                 col(Item.state),
                 col(Item.tier),
                 col(Item.latency_ms),
@@ -103,7 +108,8 @@ def past_items(database: Database, job_id: int) -> Iterator[PastItem]:
             calls = _calls(connection, job_id, [row.position for row in page])
         for row in page:
             if found := calls.get(row.position):
-                yield PastItem(row.characters, row.state == ItemState.DONE, row.tier, row.latency_ms, tuple(found))
+                done = row.state == ItemState.DONE
+                yield PastItem(row.custom_id, row.characters, done, row.tier, row.latency_ms, tuple(found))
         if len(page) < _PAGE:
             return
         after = page[-1].position
@@ -140,8 +146,6 @@ def _calls(connection: Connection, job_id: int, positions: Sequence[int]) -> dic
             unusual.add(position)
         holdout, read, written, cached, busy_ms = figures
         found[position].append(
-            PastCall(
-                tier, model, cause, AttemptOutcome(outcome), bool(holdout), read, written, cached, busy_ms
-            )
+            PastCall(tier, model, cause, AttemptOutcome(outcome), bool(holdout), read, written, cached, busy_ms)
         )
     return {position: calls for position, calls in found.items() if position not in unusual}

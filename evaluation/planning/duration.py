@@ -30,8 +30,9 @@ class Pace:
 def duration_s(forecast: PathForecast, paces: Mapping[str, Pace]) -> Interval:
     """Return how many seconds a path takes.
 
-    At least what the slowest of its tiers takes, as if all worked at once from the beginning; at most what they take one
-    after the other, each waiting for its longest document. Starting workers, and a provider in trouble, come on top.
+    At least what the slowest of its tiers takes, as if all worked at once from the beginning; at most what they take
+    one after the other, each waiting for its longest document. On top come the start of workers, what this machine
+    itself needs for a document, and a provider in trouble.
     """
     stages = [(stage, paces[stage.tier]) for stage in forecast.stages]
     low = max((_seconds(stage, pace, 0) for stage, pace in stages), default=0.0)

@@ -36,7 +36,7 @@ class Totals:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """What one tier takes of a path, and for how many documents; `longest_ms` is the longest any document took there."""
+    """What one tier takes of a path, and for how many documents; `longest_ms` is the longest any of them took there."""
 
     tier: str
     documents: Interval
@@ -56,7 +56,7 @@ class PathForecast:
 def cheap_only(survey: Survey, history: History, confidence: float) -> PathForecast | None:
     """Return what the first tier alone takes for all documents, None where too few were seen there."""
     tier = survey.ladder[0]
-    plain = history.tiers[tier].plain
+    plain = history.tiers[tier].whole()
     return None if len(plain) < ENOUGH else _alone(survey, tier, plain, f"{len(plain)} documents in {tier}", confidence)
 
 
@@ -66,9 +66,11 @@ def always_last(survey: Survey, history: History, confidence: float) -> PathFore
     Where too few were seen there, the first tier's tokens at the last one's price stand in for it; None without those.
     """
     tier = survey.ladder[-1]
-    plain = history.tiers[tier].plain
+    past = history.tiers[tier]
+    plain = past.whole()
     if len(plain) >= ENOUGH:
-        return _alone(survey, tier, plain, f"{len(plain)} documents in {tier}", confidence)
+        chosen = "" if plain is past.measured else ", those that needed it"
+        return _alone(survey, tier, plain, f"{len(plain)} documents in {tier}{chosen}", confidence)
     if len(history.stand_ins) < ENOUGH:
         return None
     return _alone(survey, tier, history.stand_ins, _stood_in(survey, history), confidence)
@@ -111,8 +113,8 @@ def _visits(survey: Survey, history: History, tier: str) -> tuple[Sequence[Visit
     past = history.tiers[tier]
     if len(past.visits) >= ENOUGH:
         return past.visits, f"{len(past.visits)} documents in {tier}"
-    if len(past.plain) >= ENOUGH:
-        return past.plain, f"{len(past.plain)} documents in {tier}, asked whole"
+    if len(past.whole()) >= ENOUGH:
+        return past.whole(), f"{len(past.whole())} documents in {tier}, asked whole"
     return history.stand_ins, _stood_in(survey, history)
 
 
@@ -142,7 +144,7 @@ def _stage(survey: Survey, tier: str, documents: Interval, visits: Sequence[Visi
 def _measuring(survey: Survey, history: History, rising: Interval, confidence: float) -> Stage:
     """Return what the holdout takes: whoever is accepted below the last tier and falls into it runs there as well."""
     tier = survey.ladder[-1]
-    plain = history.tiers[tier].plain
+    plain = history.tiers[tier].whole()
     visits = plain if len(plain) >= ENOUGH else history.stand_ins
     measured = Interval(max(0.0, survey.holdout - rising.high), survey.holdout)
     return _stage(survey, tier, measured, visits, confidence)

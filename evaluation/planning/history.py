@@ -35,14 +35,22 @@ class Visit:
 
 @dataclass(slots=True)
 class TierHistory:
-    """What a tier did. `visits` are as the cascade makes them, second opinions and parts included; `plain` are whole
-    answers of its own model, repairs included. Of the documents `judged` here, `went_up` to a later tier.
+    """What a tier did. Of the documents `judged` here, `went_up` to a later tier.
+
+    `visits` are as the cascade makes them, second opinions and parts included. `measured` and `plain` are whole answers
+    of the tier's own model, repairs included: the former of documents that were sent here whatever they are (alone, or
+    held out), the latter of those that needed it.
     """
 
     visits: list[Visit] = field(default_factory=list)
+    measured: list[Visit] = field(default_factory=list)
     plain: list[Visit] = field(default_factory=list)
     judged: int = 0
     went_up: int = 0
+
+    def whole(self) -> list[Visit]:
+        """Return whole answers: the measured ones where there are enough, else those that were needed."""
+        return self.measured if len(self.measured) >= ENOUGH else self.plain
 
 
 @dataclass(slots=True)
@@ -63,7 +71,7 @@ class History:
     @property
     def is_enough(self) -> bool:
         """Whether ranges can be told from it."""
-        return any(len(tier.visits) >= ENOUGH or len(tier.plain) >= ENOUGH for tier in self.tiers.values())
+        return any(len(tier.visits) >= ENOUGH or len(tier.whole()) >= ENOUGH for tier in self.tiers.values())
 
 
 class Historian:
@@ -74,14 +82,22 @@ class Historian:
         self._ladder = {tier.name: rank for rank, tier in enumerate(task.tiers)}
         self._models = {tier.name: tier.model for tier in task.tiers}
         self._last = task.tiers[-1]
+        self._seen: set[tuple[TrialPath, str, int]] = set()
         self.history = History({tier.name: TierHistory() for tier in task.tiers})
 
     def add(self, item: PastItem, path: TrialPath) -> None:
-        """Add a document that a job of this path ran; one that met a model no longer in use is left out."""
+        """Add a document that a job of this path ran.
+
+        The same document again tells nothing more, and is left out; so is one that met a model no longer deployed.
+        """
+        key = (path, item.custom_id, item.characters)
+        if key in self._seen:
+            return
+        self._seen.add(key)
         try:
             self._add(item, path)
         except NotFoundError:
-            return  # a model the deployment no longer has
+            return
         self.history.items += 1
 
     def _add(self, item: PastItem, path: TrialPath) -> None:
@@ -104,7 +120,8 @@ class Historian:
         if judges:
             self.history.judges.append(self._visit(characters, judges))
         if plain:
-            told.plain.append(self._visit(characters, plain))
+            of_all = path is not TrialPath.ROUTED or plain[0].holdout or tier == next(iter(self._ladder))
+            (told.measured if of_all else told.plain).append(self._visit(characters, plain))
         if tier == next(iter(self._ladder)) and plain:
             self.history.stand_ins.append(self._stand_in(characters, plain[0]))
         if own and path is TrialPath.ROUTED:

@@ -68,9 +68,7 @@ def predicted_total(lengths: Sequence[int], values: Sequence[float], fresh: Fres
             math.fsum((length - mean_length) * value for length, value in zip(lengths, values, strict=True)) / spread
         )
         reach, freedom = (fresh.mean_length - mean_length) ** 2 / spread, count - 2
-    residuals = (
-        value - mean - slope * (length - mean_length) for length, value in zip(lengths, values, strict=True)
-    )
+    residuals = (value - mean - slope * (length - mean_length) for length, value in zip(lengths, values, strict=True))
     noise = math.sqrt(math.fsum(residual * residual for residual in residuals) / freedom)
     expected = mean + slope * (fresh.mean_length - mean_length)
     half = _t(confidence, freedom) * noise * math.sqrt(1 / fresh.count + 1 / count + reach)

@@ -55,13 +55,16 @@ def _notes(told: Mapping[str, Any]) -> Iterator[str]:
         for name, path in counted:
             yield f"  {_TITLES[name]:<17} {'; '.join(path['rests_on'])}"
         queues = "; ".join(f"{tier}: {_pace(pace)}" for tier, pace in told["queues"].items())
-        yield f"  {'time':<17} one worker process a queue, {queues}; start and outages not counted"
+        yield f"  {'time':<17} one worker process a queue, {queues}"
+        yield f"  {'':<17} not counted: starting them, this machine's own work, a provider in trouble"
     if bounded:
         names = ", ".join(_TITLES[name] for name, _ in bounded)
-        yield f"Upper bounds ({names}): a token for every two bytes sent, the longest answers, every repair, every step up."
+        yield f"Upper bounds ({names}): a token for two bytes sent, the longest answers, every repair and step up."
         for name, path in bounded:
-            yield f"  {_TITLES[name]:<17} one call a tier sends about {path['first_call_input_tokens']:,} tokens (characters / 4)"
-    yield f"History: {history['items']:,} documents of {history['jobs']} jobs that called as this one would{_left(history)}."
+            tokens = path["first_call_input_tokens"]
+            yield f"  {_TITLES[name]:<17} one call a tier sends about {tokens:,} tokens (characters / 4)"
+    seen = f"{history['items']:,} documents of {history['jobs']} jobs that called as this one would"
+    yield f"History: {seen}{_left(history)}."
     if bounded:
         yield "`--sample 50` pays for 50 of these documents, and gives ranges."
 
