@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from evaluation.planning.duration import Pace, duration_s
 from evaluation.planning.forecast import always_last, cheap_only, routed
-from evaluation.planning.history import Historian, path_of_job
+from evaluation.planning.history import Historian
+from producer.task_history import TaskHistory
 from routing.money import NanoUsd, to_usd
-from routing.task import FrozenTask
 from routing.trial import TrialPath
-from storage.past_items import jobs_of_tasks, past_items
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,11 +25,8 @@ if TYPE_CHECKING:
     from routing.deployment import DeploymentSpec
     from routing.price import PriceList
     from routing.rollout import Rollout
+    from routing.task import FrozenTask
     from storage.database import Database
-
-MOST_ITEMS = 5_000
-"""Past documents a plan reads, newest job first: more make it slower, and hardly surer."""
-MOST_JOBS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +102,11 @@ def plan(
 ) -> Plan:
     """Return the plan of what was seen, from this ledger's past of the task where there is enough of it."""
     running = rollout.applied(task)
-    history = _history(database, task.name, running, rollout, prices)
+    past, historian = TaskHistory(database, task, rollout), Historian(running, prices)
+    for item, path in past.read():
+        historian.add(item, path)
+    history = historian.history
+    history.jobs, history.jobs_left_aside = len(past.job_ids), past.jobs_left_aside
     return Plan(task, seen, history, confidence, paces_of(running, deployment))
 
 
@@ -120,26 +120,6 @@ def paces_of(task: FrozenTask, deployment: DeploymentSpec) -> dict[str, Pace]:
         )
         for tier in task.tiers
     }
-
-
-def _history(database: Database, name: str, running: FrozenTask, rollout: Rollout, prices: PriceList) -> History:
-    historian = Historian(running, prices)
-    history = historian.history
-    names = [name, *(f"{name}@{path}" for path in TrialPath)]
-    for job_id, text in jobs_of_tasks(database, names, MOST_JOBS):
-        if history.items >= MOST_ITEMS:
-            break
-        path = path_of_job(rollout.applied(FrozenTask.model_validate_json(text)), running)
-        if path is None:
-            history.jobs_left_aside += 1
-            continue
-        before = history.items
-        for item in past_items(database, job_id):
-            historian.add(item, path)
-            if history.items >= MOST_ITEMS:
-                break
-        history.jobs += history.items > before
-    return history
 
 
 def _bounded(bound: Bound) -> dict[str, Any]:

@@ -54,7 +54,10 @@ class PastCall:
 
 @dataclass(frozen=True, slots=True)
 class PastItem:
-    """A document that has ended: its length, the tier it ended in, how long it took, and its calls in order."""
+    """A document that has ended: its length, the tier it ended in, how long it took, and its calls in order.
+
+    `done` says that its answer was accepted, and not left for a person's look.
+    """
 
     custom_id: str
     characters: int
@@ -89,6 +92,7 @@ def past_items(database: Database, job_id: int) -> Iterator[PastItem]:
                 col(Item.position),
                 col(Item.custom_id),
                 col(Item.state),
+                col(Item.needs_review),
                 col(Item.tier),
                 col(Item.latency_ms),
                 func.length(col(DocumentRow.text)).label("characters"),
@@ -108,7 +112,7 @@ def past_items(database: Database, job_id: int) -> Iterator[PastItem]:
             calls = _calls(connection, job_id, [row.position for row in page])
         for row in page:
             if found := calls.get(row.position):
-                done = row.state == ItemState.DONE
+                done = row.state == ItemState.DONE and not row.needs_review
                 yield PastItem(row.custom_id, row.characters, done, row.tier, row.latency_ms, tuple(found))
         if len(page) < _PAGE:
             return

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from evaluation.statistics.needed import more_needed
 from evaluation.statistics.pairs import PairedCounts, newcombe
 
 if TYPE_CHECKING:
@@ -17,7 +18,6 @@ MARGIN = 0.03
 """Three points: what is lost at most where a task names no margin of its own."""
 AGGRESSIVE = 5 / 3
 """Margins: a drop beyond this many is too aggressive. Five points for a margin of three."""
-_MOST_DOCUMENTS = 10_000_000
 
 
 class Safety(StrEnum):
@@ -65,29 +65,19 @@ def assess(counts: PairedCounts, margin: float, confidence: float) -> Assessment
     def is_worse(scaled: PairedCounts) -> bool:
         return newcombe(scaled, confidence).high < 0
 
-    more_needed = None
+    needed = None
     if is_safe(counts):
         safety = Safety.SAFE
     elif drop > margin and is_worse(counts):
         safety = Safety.TOO_AGGRESSIVE if drop > margin * AGGRESSIVE else Safety.WATCH
     else:
         safety = Safety.NOT_ENOUGH_DATA
-        more_needed = _more_needed(counts, is_worse if drop > margin else is_safe)
-    return Assessment(safety, counts, interval, margin, confidence, more_needed)
+        needed = _more_needed(counts, is_worse if drop > margin else is_safe)
+    return Assessment(safety, counts, interval, margin, confidence, needed)
 
 
 def _more_needed(counts: PairedCounts, is_shown: Callable[[PairedCounts], bool]) -> int | None:
-    """Return how many documents more would show it, were they like those seen; None beyond ten million."""
-    too_few = counts.documents
-    enough = max(1, too_few)
-    while not is_shown(_scaled(counts, enough)):
-        too_few, enough = enough, enough * 2
-        if enough > _MOST_DOCUMENTS:
-            return None
-    while enough - too_few > max(1, enough // 100):
-        middle = (too_few + enough) // 2
-        too_few, enough = (too_few, middle) if is_shown(_scaled(counts, middle)) else (middle, enough)
-    return enough - counts.documents
+    return more_needed(counts.documents, lambda documents: is_shown(_scaled(counts, documents)))
 
 
 def _scaled(counts: PairedCounts, documents: int) -> PairedCounts:

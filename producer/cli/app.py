@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from producer.cli import (
+    advise,
     calibrate,
     check,
     db,
@@ -97,6 +98,7 @@ app.command()(worker.worker)
 app.command()(flower.flower)
 app.add_typer(evaluate.app, name="eval")
 app.command()(calibrate.calibrate)
+app.command()(advise.advise)
 app.add_typer(db.app, name="db")
 
 
