@@ -34,7 +34,7 @@ class Costs:
         return cls(count, mean, squares / (count - 1) if count > 1 else 0.0)
 
     def within(self, confidence: float) -> Interval:
-        """Return where the mean of documents like these lies; anywhere for fewer than ten, whose spread is not known."""
+        """Return where the mean of documents like these lies; of fewer than ten the spread is not known, nor this."""
         if self.count < ENOUGH:
             return Interval(0.0, math.inf)
         found = mean_within(self.count, self.mean, self.variance, confidence)

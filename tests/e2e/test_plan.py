@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +9,7 @@ import pytest
 
 from tests.support.documents import write_lines
 from tests.support.recorded_sets import recorded_rows
-from tests.support.runs import ROOT, Workplace, first_task
+from tests.support.runs import ROOT, Workplace
 
 if TYPE_CHECKING:
     from tests.support.runs import Completed
@@ -50,23 +49,3 @@ def test_real_receipts_cost_what_a_paid_sample_foretold(tmp_path: Path) -> None:
     assert _within(cheap["input_tokens"], tiers["cheap"]["input_tokens"])
     assert _within(cheap["output_tokens"], tiers["cheap"]["output_tokens"])
     assert _within(routed["documents_by_tier"]["expensive"], tiers["expensive"]["attempts"])
-
-
-def test_a_plan_without_history_tells_bounds_and_calls_nobody(tmp_path: Path) -> None:
-    """No job, no model server, a cost no run exceeds; a sample that nobody agreed to is not run either."""
-    place = first_task(tmp_path)
-    write_lines(tmp_path / "mixed.jsonl", {"custom_id": "a", "text": "Total 5"}, {"custom_id": "b"})
-    planned = place.run("plan", "invoices", "mixed.jsonl", "invoices/documents", "--json")
-    assert planned.code == 0, planned.err
-    plan = planned.json
-    assert (plan["documents"], plan["refused"], plan["basis"]) == (4, {"missing_text": 1}, "bounds")
-    routed = plan["paths"]["routed"]
-    assert (routed["cost_usd"][0], routed["time_s"]) == (None, None)
-    asked = place.run("plan", "invoices", "invoices/documents", "--sample", "2")
-    assert (asked.code, "Add --yes" in asked.err) == (2, True)
-    assert json.loads(place.run("jobs", "--json").out) == []
-    assert not list(place.home.glob("logs/*"))
-
-    shown = place.run("plan", "invoices", "invoices/documents").out
-    assert "at most $" in shown
-    assert "not known" in shown

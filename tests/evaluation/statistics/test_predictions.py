@@ -6,7 +6,7 @@ import math
 import random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evaluation.statistics.predictions import Fresh, mean_within, predicted_count, predicted_total
@@ -75,6 +75,7 @@ def test_nothing_tried_leaves_any_count() -> None:
     assert (found.low, found.high) == (0, 17)
 
 
+@settings(deadline=None, max_examples=50)
 @given(trials=st.integers(1, 500), fresh=st.integers(1, 10_000), data=st.data())
 def test_the_count_lies_among_the_documents_and_mirrors(trials: int, fresh: int, data: st.DataObject) -> None:
     """Within 0 and all, whole, and the failures to come are what the successes are not."""
