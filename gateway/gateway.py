@@ -100,16 +100,25 @@ class Gateway:
     async def compare(self, model: str) -> tuple[Completion, ...]:
         """Make the smallest call up to `COMPARISONS` times, each with one try, and return the answers.
 
-        All of them together tell that the model answers as ever: what it never answers is then due to the call. In a
-        storm of errors that leaves one call in ten unanswered, they tell it of every third; in an outage, never.
-        A rest is waited out: the call that is never answered may have opened the circuit by itself.
+        All of them together tell that the model answers as ever. In a storm of errors that leaves one call in ten
+        unanswered, they tell it of every third; in an outage, never. A rest is waited out: the call that is never
+        answered may have opened the circuit by itself. So they may tell of a later moment than that call's: whether it
+        is due to the call is known once that fails again, and `compare_now` is answered after it.
         """
         answers: list[Completion] = []
-        with suppress(ProviderTroubleError, CallRefusedError):
-            while len(answers) < COMPARISONS:
-                await self.wait_until_available((model,))
-                answers.append(await self.complete(model, PROBE, max_output_tokens=COMPARISON_TOKENS, tries=1))
+        while len(answers) < COMPARISONS:
+            await self.wait_until_available((model,))
+            answer = await self.compare_now(model)
+            if answer is None:
+                break
+            answers.append(answer)
         return tuple(answers)
+
+    async def compare_now(self, model: str) -> Completion | None:
+        """Make the smallest call with one try. Return its answer, None without one, or where the model rests long."""
+        with suppress(ProviderTroubleError, CallRefusedError):
+            return await self.complete(model, PROBE, max_output_tokens=COMPARISON_TOKENS, tries=1)
+        return None
 
     async def aclose(self) -> None:
         """Close every connection."""

@@ -63,7 +63,7 @@ def engine_room(
     published = PublishedKeys()
     recorder = Recorder(database, published, telemetry)  # type: ignore[arg-type]
     leases = Leases(round(deployment.workers.lease_s * 1000))
-    gateway = Gateway(deployment.models, {}, PyreqwestTransport())
+    gateway = Gateway(deployment.models, {}, PyreqwestTransport(), jitter=lambda: 0.0)
     gate = Gate(limit)
     pipeline = Pipeline(
         database=database,
