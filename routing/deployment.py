@@ -80,9 +80,13 @@ class DayBudgetSpec(_Frozen):
 
 
 class WorkerSpec(_Frozen):
-    """How long a claimed item stays with a worker that says nothing more, in seconds."""
+    """How long a claimed item stays with a worker that says nothing more, and what a worker process may hold in memory.
+
+    A process above `max_memory_mb` (megabytes) is killed and replaced by its supervisor; None sets no limit.
+    """
 
     lease_s: float = Field(default=30.0, ge=1)
+    max_memory_mb: int | None = Field(default=2048, ge=256)
 
 
 Flag: TypeAlias = bool | int | float | str

@@ -83,6 +83,7 @@ class WorkersSection(_Section):
     """How long a claimed item stays with a worker that says nothing more."""
 
     lease_s: float = Field(default=30.0, ge=1, le=86_400)
+    max_memory_mb: int | None = Field(default=2048, ge=256)
 
 
 class BudgetSection(_Section):
@@ -118,7 +119,7 @@ def parse_deployment_file(text: str, file: str) -> DeploymentSpec:
         models={name: _model(name, section) for name, section in parsed.models.items()},
         queues={name: QueueSpec(**section.model_dump()) for name, section in parsed.queues.items()},
         servers={name: ServerSpec(name=name, **section.model_dump()) for name, section in parsed.servers.items()},
-        workers=WorkerSpec(lease_s=parsed.workers.lease_s),
+        workers=WorkerSpec(**parsed.workers.model_dump()),
         flags=parsed.flags,
         budget=parsed.budget and DayBudgetSpec(**parsed.budget.model_dump()),
         http_client=parsed.http_client,

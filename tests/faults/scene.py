@@ -49,6 +49,7 @@ class Scene:
         persistence: Persistence = "none",
         latency_ms: int = 200,
         lease_s: float = 3.0,
+        max_memory_mb: int = 2048,
         cheap: tuple[int, int] = (20, 4),
         expensive: tuple[int, int] = (10, 4),
     ) -> None:
@@ -57,6 +58,7 @@ class Scene:
         self._persistence: Persistence = persistence
         self._latency_ms = latency_ms
         self.lease_s = lease_s
+        self._max_memory_mb = max_memory_mb
         self._queues = {"cheap": cheap, "expensive": expensive}
         self._ending = ExitStack()
         self.submitted: list[str] = []
@@ -66,7 +68,8 @@ class Scene:
             self.redis = ending.enter_context(RedisProcess(self._folder / "redis", self._persistence))
             (self._folder / "place").mkdir()
             place = first_task(self._folder / "place")
-            _configure(place.folder / "cheapfirst.yaml", self._queues, self.lease_s)
+            workers = f"{{lease_s: {self.lease_s}, max_memory_mb: {self._max_memory_mb}}}"
+            _configure(place.folder / "cheapfirst.yaml", self._queues, workers)
             environment = {
                 "REDIS_URL": self.redis.url,
                 "DATABASE_URL": self._database_url,
@@ -96,6 +99,10 @@ class Scene:
     def submit(self, count: int) -> None:
         """Submit so many invoices as one job."""
         self.place.invoices(count)
+        self.submit_file(count)
+
+    def submit_file(self, count: int) -> None:
+        """Submit the invoices in the file that holds so many as one job."""
         self.submitted = [f"invoice-{number}" for number in range(1, count + 1)]
         submitted = self.place.run("submit", "invoices", "invoices.jsonl", "--json")
         assert submitted.code == 0, submitted.err
@@ -187,9 +194,9 @@ def wait_until(condition: Callable[[], bool], within_s: float) -> float | None:
     return time.monotonic() - began
 
 
-def _configure(deployment: Path, queues: dict[str, tuple[int, int]], lease_s: float) -> None:
+def _configure(deployment: Path, queues: dict[str, tuple[int, int]], workers: str) -> None:
     text = deployment.read_text()
     services = "".join(
         f"  {queue}: {{concurrency: {concurrency}, chunk: {chunk}}}\n" for queue, (concurrency, chunk) in queues.items()
     )
-    deployment.write_text(f"{text.partition('queues:')[0]}queues:\n{services}workers: {{lease_s: {lease_s}}}\n")
+    deployment.write_text(f"{text.partition('queues:')[0]}queues:\n{services}workers: {workers}\n")

@@ -24,7 +24,7 @@ servers:
   engines: {engines: engines.py}
 queues:
   cheap: {concurrency: 200, chunk: 4}
-workers: {lease_s: 9}
+workers: {lease_s: 9, max_memory_mb: null}
 """
 
 
@@ -53,7 +53,11 @@ def test_everything_is_read() -> None:
     assert price is not None
     assert (price.input, price.output, price.note) == (Decimal(0), Decimal(1), "mine")
     assert (spec.queue("cheap").concurrency, spec.queue("other").chunk) == (200, 16)
-    assert (spec.workers.lease_s, spec.servers["engines"].engines) == (9, "engines.py")
+    assert (spec.workers.lease_s, spec.workers.max_memory_mb, spec.servers["engines"].engines) == (
+        9,
+        None,
+        "engines.py",
+    )
 
 
 @pytest.mark.parametrize(

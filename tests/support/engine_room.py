@@ -39,8 +39,9 @@ class PublishedKeys:
 
     def publish(self, tier: str, keys: Iterable[tuple[int, int]]) -> int:
         """Note the keys."""
+        keys = list(keys)
         self.keys.setdefault(tier, []).extend(keys)
-        return 1
+        return 1 if keys else 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -223,6 +223,33 @@ def test_a_task_that_does_not_compile_here_stops_its_job(ledger: Database) -> No
     assert "no_such_package" in stopped.stop_detail
 
 
+LEAVES = """
+import sys
+from pydantic import BaseModel, field_validator
+
+class Total(BaseModel):
+    total: float
+
+    @field_validator("total")
+    @classmethod
+    def check(cls, total: float) -> float:
+        if total == 4711:
+            sys.exit("enough")
+        return total
+"""
+
+
+def test_a_schema_that_leaves_costs_its_item_and_not_the_loop(ledger: Database) -> None:
+    """What else runs in the process goes on; the item keeps its claim without a record."""
+    output = PydanticSchema(source=LEAVES, class_name="Total", json_schema={"type": "object"})
+    answers = answering(lambda prompt: WRONG if "number 1 " in prompt else RIGHT)
+    with at_work(ledger, {"small": answers}) as (_, room):
+        job = _job(ledger, 3, TASK.model_copy(update={"output": output}))
+        assert room.pipeline.run_chunk("cheap", job, [1, 2, 3]) == 3
+    states = [item.state for item in results.items(ledger, job)]
+    assert states == [ItemState.DONE, ItemState.QUEUED, ItemState.DONE]
+
+
 def test_no_more_calls_are_in_flight_than_the_gate_admits(ledger: Database) -> None:
     """The provider itself never sees more than that at a time."""
     with at_work(ledger, {"small": answering(RIGHT)}, Latency(0.05), limit=3) as (server, room):
