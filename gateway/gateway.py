@@ -12,6 +12,7 @@ from gateway.asked_model import AskedModel
 from gateway.asking import Asking, Ports
 from gateway.limits import LimitPort, NoLimits
 from gateway.patience import Patience
+from gateway.pressure import NoPressure, PressurePort
 from gateway.providers.provider import Call
 from routing.completion import Completion, Message, Prompt
 from routing.errors import CallRefusedError, NotFoundError, ProviderTroubleError
@@ -40,7 +41,7 @@ class Gateway:
     """Asks models. Lives on one event loop; hundreds of calls may be under way at once.
 
     `models` carry their address, `keys` are by model name. The ports default to their null forms: no shared limits,
-    the monotonic clock, asyncio's sleep, real randomness.
+    the monotonic clock, asyncio's sleep, real randomness, nobody who hears of exchanges.
     """
 
     def __init__(
@@ -53,9 +54,10 @@ class Gateway:
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         jitter: Callable[[], float] = random.random,
+        pressure: PressurePort | None = None,
     ) -> None:
         self._models = {name: AskedModel.of(spec, keys.get(name)) for name, spec in models.items()}
-        self._ports = Ports(transport, limits or NoLimits(), clock, Patience(sleep), jitter)
+        self._ports = Ports(transport, limits or NoLimits(), clock, Patience(sleep), jitter, pressure or NoPressure())
 
     async def complete(
         self, model: str, prompt: Prompt, *, max_output_tokens: int, logprobs: bool = False, tries: int = MAX_TRIES

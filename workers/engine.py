@@ -18,6 +18,7 @@ from workers.answer_cache import AnswerCache
 from workers.black_box import BlackBox
 from workers.broker import Broker
 from workers.concurrency import Concurrency
+from workers.fair_share import FairShare
 from workers.gate import Gate
 from workers.gateway_setup import open_gateway
 from workers.heartbeat import BEAT_S, Heartbeat
@@ -29,6 +30,7 @@ from workers.pipeline import Pipeline
 from workers.recorder import Recorder
 from workers.rollout_watch import RolloutWatch
 from workers.running_jobs import RunningJobs
+from workers.self_tuning import SelfTuning
 from workers.sweeper import Sweeper
 from workers.task_cache import TaskCache
 from workers.telemetry_setup import open_telemetry
@@ -65,8 +67,12 @@ class Engine:
         self._broker = Broker(redis_url)
         leases = Leases(round(deployment.workers.lease_s * 1000))
         self._loop = LoopThread(BlackBox(settings.black_box, leases.process))
-        self._gateway = open_gateway(settings, deployment, redis_url)
         gate = Gate(limit)
+        starts = {queue: deployment.queue(queue).concurrency for queue in queues}
+        self.concurrency = Concurrency(gate, self._loop, starts, limit)
+        tuned = any(deployment.queue(queue).self_tuning for queue in queues)
+        tuning = SelfTuning(self.concurrency) if tuned else None
+        self._gateway = open_gateway(settings, deployment, redis_url, pressure=tuning)
         self._recorder = Recorder(self._database, publisher, open_telemetry(settings, deployment.models))
         prices = PriceList(deployment.models)
         self.pipeline = Pipeline(
@@ -86,8 +92,6 @@ class Engine:
             recorder=self._recorder,
             day_budget=day_budget(deployment),
         )
-        starts = {queue: deployment.queue(queue).concurrency for queue in queues}
-        self.concurrency = Concurrency(gate, self._loop, starts, limit)
         self._parent = os.getppid() if settings.exit_with_parent else None
         self._loop_watch = LoopWatch(self._loop, round(deployment.workers.lease_s / BEAT_S))
         self._heartbeat = Heartbeat(
@@ -97,6 +101,7 @@ class Engine:
             concurrency=self.concurrency,
             vitals=self.pipeline,
             on_beat=self._on_beat,
+            fair_share=None if tuning is None else FairShare(self._database, self._loop, tuning, queues),
         )
         self._sweeper = Sweeper(self._database, self._broker, publisher, name)
 
