@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pydantic import SecretStr
+from redis import Redis
 
 from producer.embedded.redis_server import EmbeddedRedis
 from routing.task import ChecksSpec, FrozenTask, JsonSchema, TierSpec
@@ -81,10 +82,16 @@ class Stage:
     base_url: str
     server: subprocess.Popen[bytes]
     postgres: PostgresServer | None
+    broker_pid: int
     database: Database
     broker: Broker
     app: WorkerApp
     environment: dict[str, str]
+
+    def service_pids(self) -> list[int]:
+        """Return the processes of Redis and, where it is the ledger, PostgreSQL."""
+        pids = [self.broker_pid]
+        return pids if self.postgres is None else [*pids, self.postgres.pid]
 
     def submit(self, documents: int, hard_every: int) -> int:
         """Write a job of so many documents, one in `hard_every` hard (0: none), and return its id."""
@@ -147,9 +154,7 @@ def stage(queues: Queues, ledger: str, server: Sequence[str]) -> Iterator[Stage]
         redis = stack.enter_context(EmbeddedRedis(home / "redis"))
         postgres = stack.enter_context(_postgres()) if ledger == "postgresql" else None
         database_url = postgres.url("postgres") if postgres else f"sqlite:///{home / 'ledger.db'}"
-        process = stack.enter_context(_running(server))
-        assert process.stdout is not None
-        base_url = json.loads(process.stdout.readline())["base_url"]
+        process, base_url = stack.enter_context(model_server(server))
         deployment = home / "cheapfirst.yaml"
         deployment.write_text(_deployment(queues, base_url))
         settings = Settings(DATABASE_URL=database_url, REDIS_URL=redis.url, CHEAPFIRST_DEPLOYMENT=deployment)
@@ -162,7 +167,9 @@ def stage(queues: Queues, ledger: str, server: Sequence[str]) -> Iterator[Stage]
             "REDIS_URL": redis.url,
             "CHEAPFIRST_DEPLOYMENT": str(deployment),
         }
-        yield Stage(home, base_url, process, postgres, database, broker, create_app(settings), environment)
+        yield Stage(
+            home, base_url, process, postgres, _pid(redis.url), database, broker, create_app(settings), environment
+        )
 
 
 def wait_until(condition: Callable[[], bool], timeout_s: float) -> None:
@@ -175,6 +182,11 @@ def wait_until(condition: Callable[[], bool], timeout_s: float) -> None:
         pause.wait(0.2)
 
 
+def _pid(redis_url: str) -> int:
+    with Redis.from_url(redis_url) as client:
+        return int(client.info("server")["process_id"])
+
+
 def _postgres() -> PostgresServer:
     binaries = find_binaries()
     assert binaries is not None, "install PostgreSQL"
@@ -182,10 +194,12 @@ def _postgres() -> PostgresServer:
 
 
 @contextmanager
-def _running(arguments: Sequence[str]) -> Iterator[subprocess.Popen[bytes]]:
+def model_server(arguments: Sequence[str]) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
+    """Run a model server with these arguments after `python`, and give its process and address."""
     process = subprocess.Popen([sys.executable, *arguments], stdout=subprocess.PIPE)
+    assert process.stdout is not None
     try:
-        yield process
+        yield process, json.loads(process.stdout.readline())["base_url"]
     finally:
         process.terminate()
         process.wait()
