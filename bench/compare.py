@@ -131,8 +131,8 @@ def _table(
 ) -> str:
     lines = [
         f"{options.documents} documents, 1.25 calls each, {LATENCY_MS} ms, {IN_FLIGHT} in flight. Medians of",
-        f"{options.rounds} interleaved rounds (least to greatest). Python {platform.python_version()}, {os.cpu_count()}",
-        "cores. CPU times are for a document.",
+        f"{options.rounds} interleaved rounds (least to greatest). Python {platform.python_version()}; cores:",
+        f"{os.cpu_count()}. CPU times are for a document.",
         "",
         f"| contender | {' | '.join(FIGURES.values())} | kept after kill -9 |",
         f"|---|{'---|' * len(FIGURES)}---|",
