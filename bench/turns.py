@@ -195,8 +195,8 @@ def contenders() -> list[Contender]:
         Contender("openai SDK", lambda count: _in_memory("openai", python_of("openai"), count)),
         Contender("openai SDK with aiohttp", lambda count: _in_memory("openai-aiohttp", python_of("openai"), count)),
         Contender("LiteLLM Router", lambda count: _in_memory("litellm", python_of("litellm"), count)),
-        Contender("tutorial Celery, 200 threads", lambda _: _celery()),
-        Contender("Dramatiq, 2 x 100 threads", lambda _: _dramatiq()),
+        Contender("tutorial Celery, 200 threads", _celery),
+        Contender("Dramatiq, 2 x 100 threads", _dramatiq),
         Contender("cheapfirst, SQLite", lambda count: _ours("sqlite", count)),
         Contender("cheapfirst, PostgreSQL", lambda count: _ours("postgresql", count)),
     ]
@@ -212,19 +212,19 @@ def _in_memory(kind: str, python: Path, documents: int) -> Iterator[Turn]:
 
 
 @contextmanager
-def _celery() -> Iterator[Turn]:
+def _celery(documents: int) -> Iterator[Turn]:
     python = python_of("celery")
     worker = [*(str(python), "-m", "celery", "-A", "tutorial_celery", "worker"), *("-P", "threads")]
     worker += ["-c", str(IN_FLIGHT), "-Q", "cheap,expensive", "--loglevel", "INFO"]
-    with _queued(worker, [str(python), "tutorial_celery.py"]) as turn:
+    with _queued(worker, [str(python), "tutorial_celery.py", str(documents)]) as turn:
         yield turn
 
 
 @contextmanager
-def _dramatiq() -> Iterator[Turn]:
+def _dramatiq(documents: int) -> Iterator[Turn]:
     python = python_of("dramatiq")
     worker = [str(python), "-m", "dramatiq", "tutorial_dramatiq", "--processes", "2", "--threads", str(IN_FLIGHT // 2)]
-    with _queued(worker, [str(python), "tutorial_dramatiq.py"]) as turn:
+    with _queued(worker, [str(python), "tutorial_dramatiq.py", str(documents)]) as turn:
         yield turn
 
 

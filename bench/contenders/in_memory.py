@@ -9,6 +9,7 @@ each hundred and after the last, and ends with its input. `aiohttp` knows nothin
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -51,6 +52,7 @@ def _openai(base_url: str, *, on_aiohttp: bool) -> Ask:
 
 
 def _litellm(base_url: str) -> Ask:
+    os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"  # or it asks a host outside for its prices
     import litellm
 
     router = litellm.Router(
