@@ -37,16 +37,17 @@ class CallLedger:
         self.output_tokens[request.model] += output_tokens
         self.by_document[_key(request)] += 1
 
+    def totals(self) -> dict[str, object]:
+        """Return the few counts that do not grow with the documents, as `GET /calls/totals` shows them."""
+        return {"answered": dict(self.answered), "faulty": dict(self.faulty), "in_flight": self.in_flight}
+
     def as_json(self) -> dict[str, object]:
         """Return the counts, as `GET /calls` shows them."""
-        return {
-            "answered": dict(self.answered),
-            "faulty": dict(self.faulty),
+        return self.totals() | {
             "by_document": dict(self.by_document),
             "asked_by_document": dict(self.asked_by_document),
             "input_tokens": dict(self.input_tokens),
             "output_tokens": dict(self.output_tokens),
-            "in_flight": self.in_flight,
             "most_in_flight": self.most_in_flight,
         }
 

@@ -68,6 +68,7 @@ class ModelServer:
                 web.get("/v1/models", self._models),
                 web.get("/healthz", self._health),
                 web.get("/calls", self._calls),
+                web.get("/calls/totals", self._totals),
             ]
         )
         return application
@@ -139,3 +140,6 @@ class ModelServer:
 
     async def _calls(self, _request: web.Request) -> web.Response:
         return web.json_response(self.ledger.as_json())
+
+    async def _totals(self, _request: web.Request) -> web.Response:
+        return web.json_response(self.ledger.totals())
