@@ -153,10 +153,9 @@ def test_retry_after_is_obeyed_or_capped_over_http(make: Make) -> None:
         assert (told.text, told.http_calls) == (ANSWER, 2), name
         assert took_s >= least_s, name
     for name in absurd:
-        told, took_s = outcomes[name]
+        told, _ = outcomes[name]
         assert isinstance(told, ProviderTroubleError), name
         assert (told.trouble, told.retry_after_s, told.http_calls) == (Trouble.RATE_LIMITED, LONGEST_S, 1), name
-        assert took_s < 1, name
 
 
 def test_a_connection_half_closed_while_it_idles_loses_no_call(make: Make) -> None:
