@@ -41,7 +41,7 @@ class Scene:
     place: Workplace
     job = ""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the settings of a scene, each given by its name
         self,
         folder: Path,
         database_url: str,
