@@ -41,7 +41,7 @@ class Scene:
     place: Workplace
     job = ""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the settings of a scene, each given by its name
         self,
         folder: Path,
         database_url: str,
@@ -50,6 +50,7 @@ class Scene:
         latency_ms: int = 200,
         lease_s: float = 3.0,
         max_memory_mb: int = 2048,
+        timeout_s: float = 60.0,
         cheap: tuple[int, int] = (20, 4),
         expensive: tuple[int, int] = (10, 4),
     ) -> None:
@@ -59,6 +60,7 @@ class Scene:
         self._latency_ms = latency_ms
         self.lease_s = lease_s
         self._max_memory_mb = max_memory_mb
+        self.timeout_s = timeout_s
         self._queues = {"cheap": cheap, "expensive": expensive}
         self._ending = ExitStack()
         self.submitted: list[str] = []
@@ -69,7 +71,7 @@ class Scene:
             (self._folder / "place").mkdir()
             place = first_task(self._folder / "place")
             workers = f"{{lease_s: {self.lease_s}, max_memory_mb: {self._max_memory_mb}}}"
-            _configure(place.folder / "cheapfirst.yaml", self._queues, workers)
+            _configure(place.folder / "cheapfirst.yaml", self._queues, workers, self.timeout_s)
             environment = {
                 "REDIS_URL": self.redis.url,
                 "DATABASE_URL": self._database_url,
@@ -194,8 +196,8 @@ def wait_until(condition: Callable[[], bool], within_s: float) -> float | None:
     return time.monotonic() - began
 
 
-def _configure(deployment: Path, queues: dict[str, tuple[int, int]], workers: str) -> None:
-    text = deployment.read_text()
+def _configure(deployment: Path, queues: dict[str, tuple[int, int]], workers: str, timeout_s: float) -> None:
+    text = deployment.read_text().replace("server: offline", f"server: offline\n    timeout_s: {timeout_s}")
     services = "".join(
         f"  {queue}: {{concurrency: {concurrency}, chunk: {chunk}}}\n" for queue, (concurrency, chunk) in queues.items()
     )

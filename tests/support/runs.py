@@ -119,9 +119,22 @@ class ModelServerProcess:
 
     def calls(self) -> dict[str, Any]:
         """Return the server's own count of its calls."""
-        with urllib.request.urlopen(self.base_url.removesuffix("/v1") + "/calls") as answer:
-            counted: dict[str, Any] = json.loads(answer.read())
+        counted: dict[str, Any] = json.loads(self._ask("/calls"))
         return counted
+
+    def totals(self) -> dict[str, Any]:
+        """Return those of its counts that are asked for often."""
+        counted: dict[str, Any] = json.loads(self._ask("/calls/totals"))
+        return counted
+
+    def begin_storm(self, **order: object) -> None:
+        """Begin what evaluation/model_server/storms.py says."""
+        self._ask("/storm", json.dumps(order).encode())
+
+    def _ask(self, path: str, body: bytes | None = None) -> bytes:
+        with urllib.request.urlopen(self.base_url.removesuffix("/v1") + path, body) as answer:
+            read: bytes = answer.read()
+            return read
 
     def wait_for_answers(self, count: int, running: subprocess.Popen[str]) -> None:
         """Return once this many calls were answered, while a command runs."""
@@ -138,7 +151,7 @@ def slow_engines(place: Workplace, latency_ms: int) -> Iterator[tuple[Workplace,
     """Yield the workplace with its models answered slowly, by a server that outlives runs."""
     command = [sys.executable, "-m", "evaluation.model_server", "--engines", str(place.folder / "invoices/engines.py")]
     with subprocess.Popen(
-        [*command, "--latency-ms", str(latency_ms)], stdout=subprocess.PIPE, text=True, cwd=ROOT
+        [*command, "--latency-ms", str(latency_ms), "--storms"], stdout=subprocess.PIPE, text=True, cwd=ROOT
     ) as process:
         assert process.stdout is not None
         try:
