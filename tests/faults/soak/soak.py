@@ -144,9 +144,6 @@ class Soak:
             self._leave(services)
             self._unexpected += strikes.unexpected
             findings = self._examine(scene)
-            __import__("os").system(
-                "/usr/lib/postgresql/15/bin/pg_dump %s > /tmp/soakdump.sql" % self._database_url
-            )  # DEBUG
         census = Census(size.patience)
         for holding in samples(self._file):
             census.take(holding)
