@@ -45,7 +45,10 @@ UP_WITHIN_S = 120.0
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How a soak is played. Jobs of `items` come every `every_s`; the burst comes at `burst_at_s`."""
+    """How a soak is played. Jobs of `items` come every `every_s`; the burst comes at `burst_at_s`.
+
+    `in_flight` is small enough that each job fills threads and pools: what is taken later than that is growth.
+    """
 
     lasts_s: float
     items: int
@@ -58,8 +61,8 @@ class Size:
     longest_fault_s: float = 30.0
     sample_s: float = 5.0
     lease_s: float = 30.0
-    latency_ms: int = 500
-    in_flight: tuple[int, int] = (200, 100)
+    latency_ms: int = 250
+    in_flight: tuple[int, int] = (64, 32)
     drain_within_s: float = 1200.0
     patience: Patience = field(default=Patience(120.0, 36))
 
