@@ -1,4 +1,4 @@
-.PHONY: help setup demo test faults lint check lock bench clean
+.PHONY: help setup demo test faults soak lint check lock bench clean
 export UV_PYTHON_DOWNLOADS := never
 
 PYTHON ?= python3
@@ -27,6 +27,9 @@ test: setup  ## Run the whole test suite.
 
 faults: setup  ## Play the fault suite at its full size, and print what it finds (hours; FAULTS="-k worker" plays a part).
 	$(VENV)/bin/pytest tests/faults --faults=full --fault-findings=faults.jsonl --timeout 7200 $(FAULTS)
+
+soak: setup  ## Play an hour of steady work, a burst and random faults, and say whether memory stays flat (SOAK="--minutes 10" is shorter).
+	$(VENV)/bin/python -m tests.faults.soak $(SOAK)
 
 lint: setup  ## Check style, types and the arrows of import.
 	$(VENV)/bin/ruff check .

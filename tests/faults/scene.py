@@ -8,7 +8,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Collection
-from contextlib import ExitStack, closing
+from contextlib import AbstractContextManager, ExitStack, closing
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -26,6 +26,8 @@ from tests.support.runs import COMMAND, ROOT, ModelServerProcess, Workplace, fir
 
 POLL_S = 0.05
 END_WITHIN_S = 120.0
+Models = Callable[[Workplace, int], AbstractContextManager[tuple[Workplace, ModelServerProcess]]]
+"""Starts what answers for the first task's models, after so many milliseconds."""
 
 
 class Scene:
@@ -53,6 +55,7 @@ class Scene:
         timeout_s: float = 60.0,
         cheap: tuple[int, int] = (20, 4),
         expensive: tuple[int, int] = (10, 4),
+        models: Models = slow_engines,
     ) -> None:
         self._folder = folder
         self._database_url = database_url
@@ -62,6 +65,7 @@ class Scene:
         self._max_memory_mb = max_memory_mb
         self.timeout_s = timeout_s
         self._queues = {"cheap": cheap, "expensive": expensive}
+        self._models = models
         self._ending = ExitStack()
         self.submitted: list[str] = []
 
@@ -78,7 +82,7 @@ class Scene:
                 "CHEAPFIRST_HOME": str(place.home),
             }
             slow, self.server = ending.enter_context(
-                slow_engines(Workplace(place.folder, environment), self._latency_ms)
+                self._models(Workplace(place.folder, environment), self._latency_ms)
             )
             self.place = slow
             self.database = ending.enter_context(closing(Database(self._database_url)))

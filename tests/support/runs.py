@@ -74,10 +74,7 @@ class Workplace:
 
     def invoices(self, count: int, *, hopeless: int = 0) -> Path:
         """Write JSONL with invoices: every third is beyond the cheap engine, `hopeless` more are beyond both."""
-        rows = [
-            {"custom_id": f"invoice-{number}", "text": _invoice(number), "expected": {"total": number + 0.5}}
-            for number in range(1, count + 1)
-        ]
+        rows = [invoice(number) for number in range(1, count + 1)]
         rows += [
             {"custom_id": f"hopeless-{number}", "text": f"A letter about invoice L-{number}"}
             for number in range(1, hopeless + 1)
@@ -99,9 +96,11 @@ class Completed:
         return json.loads(self.out)
 
 
-def _invoice(number: int) -> str:
+def invoice(number: int) -> dict[str, Any]:
+    """Return the line of an invoice; every third is beyond the cheap engine."""
     word = "Amount due" if number % 3 == 0 else "Total"
-    return f"Supplier {number} Ltd\nInvoice no. N-{number}\n{word} {number}.50\n"
+    text = f"Supplier {number} Ltd\nInvoice no. N-{number}\n{word} {number}.50\n"
+    return {"custom_id": f"invoice-{number}", "text": text, "expected": {"total": number + 0.5}}
 
 
 def first_task(folder: Path) -> Workplace:
