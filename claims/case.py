@@ -31,10 +31,11 @@ class Outside:
 class Case:
     """A set, its models and a task.
 
-    `changes` take the place of sections of the set's task file. With `margin`, thresholds are calibrated on the tuning
-    half; with `learns`, a classifier is trained there first, by `learn_from` where that task file tells what passes.
-    `normalised` are comparators that say the same but for what does not matter. Cases of one `task` share a ledger, so
-    that nothing is replayed twice. Without `models` it is the example's offline engines that answer.
+    `changes` take the place of sections of the set's task file, `more_rules` come to its rules. With `margin`,
+    thresholds are calibrated on the tuning half; with `learns`, a classifier is trained there first, by `learn_from`
+    where that task file tells what passes. `normalised` are comparators that say the same but for what does not matter.
+    Cases of one `task` share a ledger, so that nothing is replayed twice. Without `models` it is the example's offline
+    engines that answer.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Case:
     task: str
     models: Mapping[str, Model] = field(default_factory=dict)
     changes: Mapping[str, Any] = field(default_factory=dict)
+    more_rules: tuple[str, ...] = ()
     margin: float | None = None
     learns: bool = False
     learn_from: str = ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from claims import prices
 from claims.case import Case, Outside
@@ -13,30 +13,28 @@ if TYPE_CHECKING:
     from claims.prices import Model
 
 MARGIN = 0.03
-WIDE_MARGIN = 0.10
+WIDE_MARGIN = 0.15
+"""What the tuning half lets a classifier of questions show at all."""
 _BY_SOURCE = {"committee": "custom:compare.py:same"}
+_GLUED_WORDS = "not matches(committee, '[a-z](for |[A-Z])')"
+"""Mails lost blanks ("Rosenfor Nevada"), and the larger models put them back. Found by reading the tuning half."""
 _NORMALISED = {"committee": "custom:compare.py:same_normalised"}
 
 
-def _committees(
-    name: str, models: Mapping[str, Model], checks: str, changes: Mapping[str, Any], outside: Outside
-) -> Case:
+def _committees(name: str, models: Mapping[str, Model], outside: Outside, *, by_rules: bool) -> Case:
     title = f"{models['first'].title} → {models['last'].title}"
     return Case(
         name=name,
         data_set="committees",
         title=title,
-        checks=checks,
+        checks="all rules" if by_rules else "schema only",
         task=name,
         models=models,
-        changes={"compare": _BY_SOURCE, **changes},
+        changes={"compare": _BY_SOURCE} if by_rules else {"compare": _BY_SOURCE, "checks": {}},
+        more_rules=(_GLUED_WORDS,) if by_rules else (),
         normalised=_NORMALISED,
         outside=outside,
     )
-
-
-_SCHEMA_ONLY: dict[str, Any] = {"checks": {}}
-_RULES = "all rules"
 
 
 def cases() -> tuple[Case, ...]:
@@ -46,38 +44,33 @@ def cases() -> tuple[Case, ...]:
         _committees(
             "mini-4o",
             {"first": prices.GPT_4O_MINI, "last": prices.GPT_4O},
-            "schema only",
-            _SCHEMA_ONLY,
             Outside(0.969, 0.969, 0.0, 0.0, 0.940),
+            by_rules=False,
         ),
         _agreeing_committees(),
         _committees(
             "flash-claude",
             {"first": prices.GEMINI_FLASH, "last": prices.CLAUDE_37},
-            _RULES,
-            {},
             Outside(0.987, 0.993, 0.057, 0.004, 0.917, "normalised"),
+            by_rules=True,
         ),
         _committees(
             "gemma-4o-schema",
             {"first": prices.GEMMA_2, "last": prices.GPT_4O},
-            "schema only",
-            _SCHEMA_ONLY,
             Outside(None, None, None, -0.043, 0.799),
+            by_rules=False,
         ),
         _committees(
             "gemma-4o",
             {"first": prices.GEMMA_2, "last": prices.GPT_4O},
-            _RULES,
-            {},
             Outside(None, None, None, -0.005, 0.738),
+            by_rules=True,
         ),
         _committees(
             "nano-4o",
             {"first": prices.GPT_41_NANO, "last": prices.GPT_4O},
-            _RULES,
-            {},
             Outside(None, None, None, -0.019, 0.877),
+            by_rules=True,
         ),
         *_answers(),
         *_questions(),
@@ -127,10 +120,10 @@ def _answers() -> tuple[Case, ...]:
         Case(
             name="answers-hybrid",
             data_set="json_answers",
-            title="Claude 3.5 Haiku, gpt-4o-mini agreeing → gpt-4o",
+            title="gpt-4o-mini, Claude 3.5 Haiku agreeing → gpt-4o",
             checks="classifier, agreement",
             task="answers-hybrid",
-            models={"first": haiku, "second": mini, "last": large},
+            models={"first": mini, "second": haiku, "last": large},
             changes={"checks": agreement, "route": classifier},
             margin=MARGIN,
             learns=True,

@@ -1,4 +1,4 @@
-"""Running a case through the product: what `run`, `train`, `calibrate` and `eval` call, with real queues and workers."""
+"""Running a case through the product: what `train`, `calibrate` and `eval` call, with real queues and workers."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from producer.submit import Order, submit
 from producer.task_folder import load_task
 from producer.trials import LabelledSet, Watcher, run_trials
 from routing.comparison import Comparison
+from routing.confidence_sequence import Interval
 from routing.errors import UsageError
 from routing.trial import TrialPath
 from storage import classifiers, trials
@@ -39,7 +40,6 @@ if TYPE_CHECKING:
     from routing.task import FrozenTask
     from storage.database import Database
     from storage.jobs import JobRecord
-    from storage.trials import TrialItem
 
 PATHS = (TrialPath.ROUTED, TrialPath.EXPENSIVE, TrialPath.CHEAP)
 
@@ -61,6 +61,29 @@ class Replayed:
     calibration: Mapping[str, Any] | None
     normalised: Assessment | None
     classified: Metrics | None
+
+    @property
+    def difference(self) -> float:
+        """The routed path's share of right documents less the last tier's."""
+        share: float = self.evaluation["differences"]["routed"]["difference"]
+        return share
+
+    @property
+    def interval(self) -> Interval:
+        """Where that difference lies, at the evaluation's confidence."""
+        return Interval(*self.evaluation["differences"]["routed"]["interval"])
+
+    @property
+    def safety(self) -> str:
+        """The verdict of `eval` on the routed path."""
+        verdict: str = self.evaluation["differences"]["routed"]["safety"]
+        return verdict
+
+    @property
+    def saved(self) -> float:
+        """The share of the last tier's cost that routing does not spend."""
+        share: float = self.evaluation["differences"]["routed"]["saved_fraction"]["mean"]
+        return share
 
 
 def replay(case: Case, stage: Stage, tell: Callable[[str], None]) -> Replayed:
@@ -131,9 +154,7 @@ def _require_done(job: JobRecord) -> None:
         raise UsageError(f"The replay of {job.name} stopped: {job.stop_detail or job.state}.")
 
 
-def _normalised(
-    database: Database, case: Case, task: FrozenTask, ran: Mapping[TrialPath, JobRecord]
-) -> Assessment:
+def _normalised(database: Database, case: Case, task: FrozenTask, ran: Mapping[TrialPath, JobRecord]) -> Assessment:
     comparison = Comparison({**task.compare, **case.normalised}, task.comparator_sources)
     routed, expensive = (
         _items(trials.items(database, ran[path].id), task, comparison)
@@ -145,14 +166,12 @@ def _normalised(
 
 
 def _classified(database: Database, task: FrozenTask, cheap: JobRecord) -> Metrics:
-    """Return how the active version does on documents of the testing half, told by whether the first answer is right."""
+    """Return how the active version tells right first answers from wrong ones in the testing half."""
     version = current(database, task).classifier
     assert version is not None
     measured = list(trials.items(database, cheap.id))
     right = _items(measured, task, Comparison.of_task(task))
-    outcomes = [
-        Outcome(item.custom_id, item.text, item.pages, right[item.custom_id].right, 0, 0) for item in measured
-    ]
+    outcomes = [Outcome(item.custom_id, item.text, item.pages, right[item.custom_id].right, 0, 0) for item in measured]
     kept = next(one for one in classifiers.listing(database, task.name) if one.version == version)
     trained_on: int = json.loads(kept.metrics)["trained_on"]
     return measure(classifiers.model(database, task.name, version), outcomes, trained_on)

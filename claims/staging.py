@@ -24,7 +24,9 @@ _SOURCES = {
     "json_answers": (TASKS / "answers",),
     "mmlu_routing": (TASKS / "questions",),
 }
-_NOT_TAKEN = shutil.ignore_patterns("documents", "labels.jsonl", "generate.py", "gemma.yaml", "README.md", "__pycache__")
+_NOT_TAKEN = shutil.ignore_patterns(
+    "documents", "labels.jsonl", "generate.py", "gemma.yaml", "README.md", "__pycache__"
+)
 _NOTE = "list price when recorded; tokens estimated as characters / 4"
 
 
@@ -69,6 +71,8 @@ def _change(file: Path, case: Case) -> None:
     if case.models:
         task["tiers"] = [{"name": "cheap", "model": "first"}, {"name": "expensive", "model": "last"}]
     changed = task | {"task": case.task} | case.changes
+    if case.more_rules:
+        changed["checks"] = {**changed["checks"], "rules": [*changed["checks"]["rules"], *case.more_rules]}
     file.write_text(yaml.safe_dump(changed, sort_keys=False), encoding="utf-8")
 
 

@@ -7,7 +7,7 @@ _NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 
 def first_number(left: object, right: object) -> bool:
     """Tell whether the first numbers are equal; the texts where one has none."""
-    found = [_NUMBER.search(str(value).replace(",", "").replace("$", "")) for value in (left, right)]
-    if None in found:
+    one, other = (_NUMBER.search(str(value).replace(",", "").replace("$", "")) for value in (left, right))
+    if one is None or other is None:
         return str(left).strip().casefold() == str(right).strip().casefold()
-    return float(found[0][0]) == float(found[1][0])
+    return float(one[0]) == float(other[0])
