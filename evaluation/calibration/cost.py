@@ -38,12 +38,13 @@ def costs_by_threshold(
     `others` are the thresholds that the other signals have meanwhile.
     """
     ordered = sorted(items, key=lambda item: -item.signals[signal])
-    missed = [cost_of(item, {**others, signal: math.inf}) for item in ordered]
-    reached = [cost_of(item, {**others, signal: item.signals[signal]}) for item in ordered]
+    never, barely = {**others, signal: math.inf}, {**others, signal: math.ulp(0.0)}
+    missed = [cost_of(item, never) for item in ordered]
+    reached = [cost_of(item, barely) for item in ordered]  # of use for what lies above 0 alone
     above = [0, *accumulate(cost - other for cost, other in zip(reached, missed, strict=True))]
     values, all_missed = [-item.signals[signal] for item in ordered], sum(missed)
     return [
-        # At 0 a second opinion is not asked at all, which no item's own value tells of the others.
+        # At 0 a second opinion is not asked at all.
         all_missed + above[bisect_right(values, -threshold)]
         if threshold > 0
         else sum(cost_of(item, {**others, signal: threshold}) for item in items)

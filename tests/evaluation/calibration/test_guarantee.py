@@ -13,8 +13,8 @@ from evaluation.calibration.derivation import Goal, derive
 from evaluation.calibration.item import CalibrationItem, Signal
 
 RESAMPLES = 1_000
-DOCUMENTS = 250
-MARGIN = 0.05
+DOCUMENTS = 120
+MARGIN = 0.08
 CONFIDENCE = 0.9
 TOLERANCE = 0.999
 """How sure the test is to pass where a bound is broken exactly as often as it may be."""
@@ -84,8 +84,8 @@ def _share_chosen_and_broken(population: list[Kind]) -> tuple[float, float]:
     ("base_risk", "agreeing", "disagreeing", "least_chosen"),
     [
         pytest.param(0.10, 0.2, 4.2, 0.5, id="signals tell"),
-        pytest.param(0.102, 0.5, 3.0, 0.01, id="all that agrees loses too much by a hair"),
-        pytest.param(0.051, 1.0, 1.0, 0.01, id="signals tell nothing, and all loses too much by a hair"),
+        pytest.param(0.162, 0.5, 3.0, 0.01, id="all that agrees loses too much by a hair"),
+        pytest.param(0.081, 1.0, 1.0, 0.01, id="signals tell nothing, and all loses too much by a hair"),
     ],
 )
 def test_the_bound_is_broken_no_more_often_than_stated(
