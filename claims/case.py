@@ -15,16 +15,14 @@ if TYPE_CHECKING:
 class Outside:
     """What was measured of the same pair before, outside the product, on all rows of the set's source; None: not told.
 
-    Shares of right documents, the share that escalates, the difference of the cascade and the share it saves. `points`
-    is the difference under `metric`: the source's own comparison, or the normalised one.
+    The share that escalates, the difference of the cascade and the share it saves; `normalised` tells that fields were
+    compared so, and not as the source does.
     """
 
-    cheap: float | None
-    expensive: float | None
     escalates: float | None
     points: float
     saved: float
-    metric: str = "source"
+    normalised: bool = False
 
 
 @dataclass(frozen=True, slots=True)

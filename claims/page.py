@@ -36,6 +36,7 @@ def page(replayed: Sequence[Replayed], repeated: Mapping[str, int]) -> str:
         tuned=[_tuned(one) for one in replayed if one.calibration is not None],
         classified=_classified(replayed),
         outside=[_outside(one, one.case.outside) for one in replayed if one.case.outside is not None],
+        within=_within([one for one in replayed if one.case.outside is not None]),
         repeated=", ".join(f"{count} of {name}" for name, count in repeated.items()),
         prices=_prices(replayed),
     )
@@ -48,7 +49,7 @@ def _case(one: Replayed) -> dict[str, Any]:
     normalised = one.normalised
     return {
         "case": one.case,
-        "checks": one.case.checks,
+        "checks": _checks(one),
         "documents": documents,
         **{path: f"{paths[path]['pass_rate']:.1%}" for path in _PATHS},
         "difference": _difference(one.difference, one.interval),
@@ -59,6 +60,14 @@ def _case(one: Replayed) -> dict[str, Any]:
         "normalised": "" if normalised is None else _difference(normalised.difference, normalised.interval),
         "normalised_verdict": "" if normalised is None else _words(normalised.safety.value),
     }
+
+
+def _checks(one: Replayed) -> str:
+    """Return what was checked, with the target where one was to be kept."""
+    if one.calibration is None:
+        return one.case.checks
+    shown = "" if one.calibration["everywhere"]["chosen"] is not None else ", not shown"
+    return f"{one.case.checks}; target {one.case.margin:.0%}{shown}"
 
 
 def _fields(one: Replayed) -> list[dict[str, str]]:
@@ -105,18 +114,29 @@ def _classified(replayed: Sequence[Replayed]) -> list[dict[str, Any]]:
 
 
 def _outside(one: Replayed, before: Outside) -> dict[str, Any]:
-    here = (one.difference, one.interval)
-    if before.metric == "normalised" and one.normalised is not None:
-        here = (one.normalised.difference, one.normalised.interval)
     return {
         **_case(one),
-        "metric": f"as the {before.metric}" if before.metric == "source" else before.metric,
+        "metric": "normalised" if before.normalised else "as the source",
         "points_before": points(before.points),
-        "points_here": _difference(*here),
+        "points_here": _difference(*_alike(one, before)),
         "escalated_before": "not told" if before.escalates is None else f"{before.escalates:.1%}",
         "saved_before": f"{before.saved:.1%}",
         "saved_here": f"{one.saved:.1%}",
     }
+
+
+def _alike(one: Replayed, before: Outside) -> tuple[float, Interval]:
+    """Return the difference under the comparison that the earlier one was measured with."""
+    if before.normalised and one.normalised is not None:
+        return one.normalised.difference, one.normalised.interval
+    return one.difference, one.interval
+
+
+def _within(replayed: Sequence[Replayed]) -> str:
+    told = [(one.case.outside, one) for one in replayed]
+    intervals = [(before.points, _alike(one, before)[1]) for before, one in told if before is not None]
+    within = sum(interval.low <= share <= interval.high for share, interval in intervals)
+    return f"Of {len(intervals)} earlier differences {within} lie within the interval found here."
 
 
 def _prices(replayed: Sequence[Replayed]) -> str:
