@@ -70,7 +70,7 @@ def _change(file: Path, case: Case) -> None:
     task: dict[str, Any] = yaml.safe_load(file.read_text(encoding="utf-8"))
     if case.models:
         task["tiers"] = [{"name": "cheap", "model": "first"}, {"name": "expensive", "model": "last"}]
-    changed = task | {"task": case.task} | case.changes
+    changed = {**task, "task": case.task, **case.changes}
     if case.more_rules:
         changed["checks"] = {**changed["checks"], "rules": [*changed["checks"]["rules"], *case.more_rules]}
     file.write_text(yaml.safe_dump(changed, sort_keys=False), encoding="utf-8")
