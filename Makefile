@@ -1,4 +1,4 @@
-.PHONY: help setup demo test faults soak lint check lock bench clean
+.PHONY: help setup demo test faults soak lint check lock bench claims clean
 export UV_PYTHON_DOWNLOADS := never
 
 PYTHON ?= python3
@@ -42,6 +42,12 @@ check: lint test  ## Lint and test.
 bench: setup  ## Measure the CPU time of a document, with PostgreSQL, and what asking for failed fields saves.
 	$(VENV)/bin/python bench/documents.py
 	$(VENV)/bin/python bench/failed_fields.py
+
+CHEAPFIRST_DATA ?= ../shared/data
+ELSEWHERE := DATABASE_URL REDIS_URL CHEAPFIRST_DEPLOYMENT CHEAPFIRST_HOME CHEAPFIRST_CHUNK OTEL_EXPORTER_OTLP_ENDPOINT
+
+claims: setup  ## Replay the recorded sets through the product, and write what they show of the claims (minutes).
+	env $(addprefix -u ,$(ELSEWHERE)) $(VENV)/bin/python -m claims --data $(CHEAPFIRST_DATA) --output docs/results.md
 
 lock: setup  ## Compile the pinned requirements again from pyproject.toml.
 	echo uv | $(COMPILE) --output-file requirements/uv.txt -
