@@ -39,7 +39,8 @@ lint: setup  ## Check style, types and the arrows of import.
 
 check: lint test  ## Lint and test.
 
-bench: setup  ## Measure the CPU time of a document, with PostgreSQL, and what asking for failed fields saves.
+bench: setup  ## Measure the CPU time of a document beside other ways, in turns, and what asking for failed fields saves (half an hour).
+	$(VENV)/bin/python bench/compare.py
 	$(VENV)/bin/python bench/documents.py
 	$(VENV)/bin/python bench/failed_fields.py
 
