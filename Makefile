@@ -1,4 +1,4 @@
-.PHONY: help setup demo test faults lint check lock bench clean
+.PHONY: help setup demo test faults soak lint check lock bench claims clean
 export UV_PYTHON_DOWNLOADS := never
 
 PYTHON ?= python3
@@ -28,6 +28,9 @@ test: setup  ## Run the whole test suite.
 faults: setup  ## Play the fault suite at its full size, and print what it finds (hours; FAULTS="-k worker" plays a part).
 	$(VENV)/bin/pytest tests/faults --faults=full --fault-findings=faults.jsonl --timeout 7200 $(FAULTS)
 
+soak: setup  ## Play an hour of steady work, a burst and random faults, and say whether memory stays flat (SOAK="--minutes 10" is shorter).
+	$(VENV)/bin/python -m tests.faults.soak $(SOAK)
+
 lint: setup  ## Check style, types and the arrows of import.
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
@@ -36,9 +39,16 @@ lint: setup  ## Check style, types and the arrows of import.
 
 check: lint test  ## Lint and test.
 
-bench: setup  ## Measure the CPU time of a document, with PostgreSQL, and what asking for failed fields saves.
+bench: setup  ## Measure the CPU time of a document beside other ways, in turns, and what asking for failed fields saves (half an hour).
+	$(VENV)/bin/python bench/compare.py
 	$(VENV)/bin/python bench/documents.py
 	$(VENV)/bin/python bench/failed_fields.py
+
+CHEAPFIRST_DATA ?= ../shared/data
+ELSEWHERE := DATABASE_URL REDIS_URL CHEAPFIRST_DEPLOYMENT CHEAPFIRST_HOME CHEAPFIRST_CHUNK OTEL_EXPORTER_OTLP_ENDPOINT
+
+claims: setup  ## Replay the recorded sets through the product, and write what they show of the claims (minutes).
+	env $(addprefix -u ,$(ELSEWHERE)) $(VENV)/bin/python -m claims --data $(CHEAPFIRST_DATA) --output docs/results.md
 
 lock: setup  ## Compile the pinned requirements again from pyproject.toml.
 	echo uv | $(COMPILE) --output-file requirements/uv.txt -

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from gateway.asked_model import estimated_usage, tokens_asked
+from gateway.headroom import headroom
 from gateway.limits import HORIZON_S
 from gateway.providers.provider import Manner
 from gateway.refusals import refusal_of, step_down, trouble_of
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from gateway.asked_model import AskedModel
     from gateway.limits import LimitPort, RateLimit
     from gateway.patience import Patience
+    from gateway.pressure import PressurePort
     from gateway.providers.provider import Call, Reply
     from gateway.transport import HttpAnswer, Transport
 
@@ -46,6 +48,7 @@ class Ports:
     clock: Callable[[], float]
     patience: Patience
     jitter: Callable[[], float]
+    pressure: PressurePort
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +122,8 @@ class Asking:
             told = self._model.read(answer) if answer.status in _ANSWERED else self._refusal(answer, manner)
         except ProviderTroubleError as error:
             self._model.breaker.troubled(self._ports.clock(), turn.era, error.trouble, error.retry_after_s)
+            if error.trouble is Trouble.RATE_LIMITED:
+                self._ports.pressure.limited()
             if error.trouble in _UNUSED:
                 await self._settle(-self._tokens)
             raise
@@ -129,6 +134,8 @@ class Asking:
         self._answered()
         if isinstance(told, Manner):
             await self._settle(-self._tokens)
+        else:
+            self._ports.pressure.answered(self._exchange_s, 0.0 if self._limit_wait_s else headroom(answer.headers))
         return told
 
     async def _turn(self) -> _Turn:

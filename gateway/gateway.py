@@ -12,6 +12,7 @@ from gateway.asked_model import AskedModel
 from gateway.asking import Asking, Ports
 from gateway.limits import LimitPort, NoLimits
 from gateway.patience import Patience
+from gateway.pressure import NoPressure, PressurePort
 from gateway.providers.provider import Call
 from routing.completion import Completion, Message, Prompt
 from routing.errors import CallRefusedError, NotFoundError, ProviderTroubleError
@@ -40,7 +41,7 @@ class Gateway:
     """Asks models. Lives on one event loop; hundreds of calls may be under way at once.
 
     `models` carry their address, `keys` are by model name. The ports default to their null forms: no shared limits,
-    the monotonic clock, asyncio's sleep, real randomness.
+    the monotonic clock, asyncio's sleep, real randomness, nobody who hears of exchanges.
     """
 
     def __init__(
@@ -53,9 +54,10 @@ class Gateway:
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         jitter: Callable[[], float] = random.random,
+        pressure: PressurePort | None = None,
     ) -> None:
         self._models = {name: AskedModel.of(spec, keys.get(name)) for name, spec in models.items()}
-        self._ports = Ports(transport, limits or NoLimits(), clock, Patience(sleep), jitter)
+        self._ports = Ports(transport, limits or NoLimits(), clock, Patience(sleep), jitter, pressure or NoPressure())
 
     async def complete(
         self, model: str, prompt: Prompt, *, max_output_tokens: int, logprobs: bool = False, tries: int = MAX_TRIES
@@ -100,16 +102,25 @@ class Gateway:
     async def compare(self, model: str) -> tuple[Completion, ...]:
         """Make the smallest call up to `COMPARISONS` times, each with one try, and return the answers.
 
-        All of them together tell that the model answers as ever: what it never answers is then due to the call. In a
-        storm of errors that leaves one call in ten unanswered, they tell it of every third; in an outage, never.
-        A rest is waited out: the call that is never answered may have opened the circuit by itself.
+        All of them together tell that the model answers as ever. In a storm of errors that leaves one call in ten
+        unanswered, they tell it of every third; in an outage, never. A rest is waited out: the call that is never
+        answered may have opened the circuit by itself. So they may tell of a later moment than that call's: whether it
+        is due to the call is known once that fails again, and `compare_now` is answered after it.
         """
         answers: list[Completion] = []
-        with suppress(ProviderTroubleError, CallRefusedError):
-            while len(answers) < COMPARISONS:
-                await self.wait_until_available((model,))
-                answers.append(await self.complete(model, PROBE, max_output_tokens=COMPARISON_TOKENS, tries=1))
+        while len(answers) < COMPARISONS:
+            await self.wait_until_available((model,))
+            answer = await self.compare_now(model)
+            if answer is None:
+                break
+            answers.append(answer)
         return tuple(answers)
+
+    async def compare_now(self, model: str) -> Completion | None:
+        """Make the smallest call with one try. Return its answer, None without one, or where the model rests long."""
+        with suppress(ProviderTroubleError, CallRefusedError):
+            return await self.complete(model, PROBE, max_output_tokens=COMPARISON_TOKENS, tries=1)
+        return None
 
     async def aclose(self) -> None:
         """Close every connection."""

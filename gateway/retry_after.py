@@ -54,7 +54,8 @@ def _number(text: str) -> float | None:
         value = float(text)
     except ValueError:
         return None
-    return value if isfinite(value) else None
+    # What is too large for a float is a number all the same; `inf` and `nan` are words.
+    return value if isfinite(value) or any(map(str.isdigit, text)) else None
 
 
 def _until_date(text: str, now: datetime) -> float:

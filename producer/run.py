@@ -120,6 +120,7 @@ def running_workers(
                 database=database,
                 broker=broker,
                 log_directory=place.settings.home / "logs",
+                max_memory_mb=place.deployment.workers.max_memory_mb,
             )
         )
         yield RunningWorkers(database, place, services.settings, supervisor)

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from producer.documents.refusal import RefusalCode
 from producer.readiness import require_keys_and_prices, require_models
 from producer.rollouts import current
 from producer.run import running_workers
-from producer.submit import Order, submit
+from producer.submit import InputsRefusedError, Order, submit
 from routing.errors import UsageError
 from routing.money import NanoUsd, to_usd
 from routing.trial import trial_of
@@ -81,7 +82,7 @@ def run_trials(
             spent = sum(to_usd(NanoUsd(job.cost_nano_usd)) for job in ended.values())
             trial = trial_of(task, rollout, path, models, turn)
             left = None if budget_usd is None else max(budget_usd - spent, to_usd(NanoUsd(0)))
-            submitted = submit(database, _order(trial, documents, left), place.settings.home)
+            submitted = _submit(database, _order(trial, documents, left), place.settings.home)
             watcher.on_submitted(path, submitted)
             if submitted.job.state is JobState.RUNNING and workers is None:
                 tiers = [tier.name for tier in task.tiers]
@@ -103,6 +104,21 @@ def _order(trial: FrozenTask, documents: LabelledSet | NamedSet, budget_usd: Dec
         budget_usd=budget_usd,
         labelled_only=True,
     )
+
+
+def _submit(database: Database, order: Order, home: Path) -> Submitted:
+    """Submit an order; where only labels were given, say that the documents have to be named too."""
+    try:
+        return submit(database, order, home)
+    except InputsRefusedError as error:
+        labels_alone = {refusal.code for refusal in error.refused.first} == {RefusalCode.MISSING_TEXT}
+        if order.labels is not None or not labels_alone:
+            raise
+        raise InputsRefusedError(
+            f"All {error.refused.count} rows of LABELS have no text, so nothing was submitted.",
+            "Where they only label documents, name DOCUMENTS after LABELS: files, folders or patterns.",
+            error.refused,
+        ) from None
 
 
 def models_digest(deployment: DeploymentSpec) -> str:

@@ -54,6 +54,7 @@ def serving(
                 database=database,
                 broker=broker,
                 log_directory=None,
+                max_memory_mb=spec.workers.max_memory_mb,
             ),
         ):
             yield

@@ -55,10 +55,18 @@ class ModelSpec(_Frozen):
 
 
 class QueueSpec(_Frozen):
-    """How many calls one worker process of this queue keeps in flight, and how many item ids a message holds."""
+    """How many calls one worker process of this queue keeps in flight, and how many item ids a message holds.
+
+    `self_tuning` lets each process find out by itself what its provider takes; `concurrency` is where it begins.
+    """
 
     concurrency: int = Field(default=50, ge=1, le=10_000)
+    self_tuning: bool = False
     chunk: int = Field(default=16, ge=1, le=1_000)
+
+
+SELF_TUNING_START = 10
+"""The calls in flight that a process of a queue with `concurrency: auto` begins with."""
 
 
 class ServerSpec(_Frozen):
@@ -80,9 +88,13 @@ class DayBudgetSpec(_Frozen):
 
 
 class WorkerSpec(_Frozen):
-    """How long a claimed item stays with a worker that says nothing more, in seconds."""
+    """How long a claimed item stays with a worker that says nothing more, and what a worker process may hold in memory.
+
+    A process above `max_memory_mb` (megabytes) is killed and replaced by its supervisor; None sets no limit.
+    """
 
     lease_s: float = Field(default=30.0, ge=1)
+    max_memory_mb: int | None = Field(default=2048, ge=256)
 
 
 Flag: TypeAlias = bool | int | float | str

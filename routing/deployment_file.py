@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from routing.deployment import (
+    SELF_TUNING_START,
     DayBudgetSpec,
     DeploymentSpec,
     Flag,
@@ -68,7 +69,7 @@ class ModelSection(_Section):
 class QueueSection(_Section):
     """How many calls a worker process of a queue keeps in flight, and how many item ids a message holds."""
 
-    concurrency: int = Field(default=50, ge=1, le=10_000)
+    concurrency: Annotated[int, Field(ge=1, le=10_000)] | Literal["auto"] = 50
     chunk: int = Field(default=16, ge=1, le=1_000)
 
 
@@ -83,6 +84,7 @@ class WorkersSection(_Section):
     """How long a claimed item stays with a worker that says nothing more."""
 
     lease_s: float = Field(default=30.0, ge=1, le=86_400)
+    max_memory_mb: int | None = Field(default=2048, ge=256)
 
 
 class BudgetSection(_Section):
@@ -116,9 +118,9 @@ def parse_deployment_file(text: str, file: str) -> DeploymentSpec:
         raise InvalidFileError(in_order(problems))
     return DeploymentSpec(
         models={name: _model(name, section) for name, section in parsed.models.items()},
-        queues={name: QueueSpec(**section.model_dump()) for name, section in parsed.queues.items()},
+        queues={name: _queue(section) for name, section in parsed.queues.items()},
         servers={name: ServerSpec(name=name, **section.model_dump()) for name, section in parsed.servers.items()},
-        workers=WorkerSpec(lease_s=parsed.workers.lease_s),
+        workers=WorkerSpec(**parsed.workers.model_dump()),
         flags=parsed.flags,
         budget=parsed.budget and DayBudgetSpec(**parsed.budget.model_dump()),
         http_client=parsed.http_client,
@@ -163,6 +165,12 @@ def _model(name: str, section: ModelSection) -> ModelSpec:
         timeout_s=section.timeout_s,
         fallback=tuple(section.fallback),
     )
+
+
+def _queue(section: QueueSection) -> QueueSpec:
+    if section.concurrency == "auto":
+        return QueueSpec(concurrency=SELF_TUNING_START, self_tuning=True, chunk=section.chunk)
+    return QueueSpec(concurrency=section.concurrency, chunk=section.chunk)
 
 
 def _key_problems(parsed: DeploymentFile, source: YamlSource) -> Iterator[Problem]:

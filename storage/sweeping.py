@@ -40,10 +40,14 @@ class _Expired(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Released:
-    """The (job, position) pairs that came back to each tier as their lease ran out; how many others are quarantined."""
+    """The (job, position) pairs that came back to each tier as their lease ran out; how many others are quarantined.
+
+    Of those that came back, `doubtful` are the ones whose next claim is their last.
+    """
 
     requeued: dict[str, list[tuple[int, int]]]
     quarantined: int
+    doubtful: frozenset[tuple[int, int]] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +103,8 @@ def release_expired(database: Database) -> Released:
     requeued: dict[str, list[tuple[int, int]]] = {}
     for row in healthy:
         requeued.setdefault(row.tier, []).append((row.job_id, row.position))
-    return Released(requeued, len(poisoned))
+    doubtful = frozenset((row.job_id, row.position) for row in healthy if row.claims == MAX_CLAIMS - 1)
+    return Released(requeued, len(poisoned), doubtful)
 
 
 def _give_back(connection: Connection, keys: list[tuple[int, int]]) -> None:

@@ -10,7 +10,6 @@ from uuid import UUID
 
 import orjson
 
-from gateway.gateway import COMPARISONS
 from routing.completion import TokenUsage
 from routing.decision import Cause, Layer
 from storage.records import AttemptRecord, DecisionRecord
@@ -109,14 +108,15 @@ class Accountant:
         error: ProviderTroubleError | CallRefusedError,
         around: Circumstances,
         compared: Sequence[Completion] = (),
+        *,
+        due_to_item: bool = False,
     ) -> AttemptRecord:
-        """Return the record of a call that brought no answer.
+        """Return the record of a call that brought no answer: a refusal where that is `due_to_item`.
 
-        Providers do not bill these, but the answers to the small calls it was `compared` with: all of them, and the
-        model refuses this one.
+        Providers do not bill these, but the answers to the small calls it was `compared` with.
         """
         trouble = getattr(error, "trouble", None)
-        is_refused = trouble is None or len(compared) >= COMPARISONS
+        is_refused = trouble is None or due_to_item
         return AttemptRecord(
             uid=_ordered_uuid(around.started_ms),
             tier=decision.tier,

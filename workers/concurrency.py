@@ -58,6 +58,15 @@ class Concurrency:
     def change(self, by: int) -> None:
         """Raise or lower the concurrency by so many, never below 1."""
         with self._lock:
-            self._limit = max(1, self._limit + by)
-            self._loop.call(self._gate.set_limit, self._limit)
+            self._move_gate(self._limit + by)
             log.info("Concurrency is %d now", self._limit)
+
+    def tune_to(self, limit: int) -> None:
+        """Let so many calls be in flight, as the process itself has found out; never below 1."""
+        with self._lock:
+            self._move_gate(limit)
+            log.debug("Concurrency is tuned to %d now", self._limit)
+
+    def _move_gate(self, limit: int) -> None:
+        self._limit = max(1, limit)
+        self._loop.call(self._gate.set_limit, self._limit)

@@ -15,18 +15,22 @@ from storage.database import Database
 from storage.reserving import DayBudget
 from workers.accounting import Accountant
 from workers.answer_cache import AnswerCache
+from workers.black_box import BlackBox
 from workers.broker import Broker
 from workers.concurrency import Concurrency
+from workers.fair_share import FairShare
 from workers.gate import Gate
 from workers.gateway_setup import open_gateway
-from workers.heartbeat import Heartbeat
+from workers.heartbeat import BEAT_S, Heartbeat
 from workers.item_handler import ItemHandler
 from workers.leases import Leases
 from workers.loop_thread import LoopThread
+from workers.loop_watch import LoopWatch
 from workers.pipeline import Pipeline
 from workers.recorder import Recorder
 from workers.rollout_watch import RolloutWatch
 from workers.running_jobs import RunningJobs
+from workers.self_tuning import SelfTuning
 from workers.sweeper import Sweeper
 from workers.task_cache import TaskCache
 from workers.telemetry_setup import open_telemetry
@@ -61,12 +65,16 @@ class Engine:
         self._database = Database(settings.database_url)
         migrate.require_current(self._database)
         self._broker = Broker(redis_url)
-        self._loop = LoopThread()
-        self._gateway = open_gateway(settings, deployment, redis_url)
+        leases = Leases(round(deployment.workers.lease_s * 1000))
+        self._loop = LoopThread(BlackBox(settings.black_box, leases.process))
         gate = Gate(limit)
+        starts = {queue: deployment.queue(queue).concurrency for queue in queues}
+        self.concurrency = Concurrency(gate, self._loop, starts, limit)
+        tuned = any(deployment.queue(queue).self_tuning for queue in queues)
+        tuning = SelfTuning(self.concurrency) if tuned else None
+        self._gateway = open_gateway(settings, deployment, redis_url, pressure=tuning)
         self._recorder = Recorder(self._database, publisher, open_telemetry(settings, deployment.models))
         prices = PriceList(deployment.models)
-        leases = Leases(round(deployment.workers.lease_s * 1000))
         self.pipeline = Pipeline(
             database=self._database,
             tasks=TaskCache(self._database, RolloutWatch(self._database), prices),
@@ -84,20 +92,21 @@ class Engine:
             recorder=self._recorder,
             day_budget=day_budget(deployment),
         )
-        starts = {queue: deployment.queue(queue).concurrency for queue in queues}
-        self.concurrency = Concurrency(gate, self._loop, starts, limit)
         self._parent = os.getppid() if settings.exit_with_parent else None
+        self._loop_watch = LoopWatch(self._loop, round(deployment.workers.lease_s / BEAT_S))
         self._heartbeat = Heartbeat(
             database=self._database,
             name=name,
             leases=leases,
             concurrency=self.concurrency,
             vitals=self.pipeline,
-            on_beat=self._follow_parent,
+            on_beat=self._on_beat,
+            fair_share=None if tuning is None else FairShare(self._database, self._loop, tuning, queues),
         )
         self._sweeper = Sweeper(self._database, self._broker, publisher, name)
 
-    def _follow_parent(self) -> None:
+    def _on_beat(self) -> None:
+        self._loop_watch.beat()
         if self._parent is not None and os.getppid() != self._parent:
             os.kill(os.getpid(), signal.SIGTERM)
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from storage.database import Database
     from workers.concurrency import Concurrency
+    from workers.fair_share import FairShare
     from workers.leases import Leases
 
 log = logging.getLogger(__name__)
@@ -39,7 +40,8 @@ class Vitals(Protocol):
 class Heartbeat:
     """Beats once a second from a thread of its own, until it is closed.
 
-    `on_beat` is called each time as well. A ledger that cannot be reached is logged and tried again.
+    `on_beat` is called each time as well, `fair_share` where the process tunes itself. A ledger that cannot
+    be reached is logged and tried again.
     """
 
     def __init__(
@@ -51,6 +53,7 @@ class Heartbeat:
         concurrency: Concurrency,
         vitals: Vitals,
         on_beat: Callable[[], None],
+        fair_share: FairShare | None = None,
     ) -> None:
         self._database = database
         self._name = name
@@ -58,6 +61,7 @@ class Heartbeat:
         self._concurrency = concurrency
         self._vitals = vitals
         self._on_beat = on_beat
+        self._fair_share = fair_share
         self._extended = monotonic()
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
@@ -99,3 +103,5 @@ class Heartbeat:
                 blocked=self._vitals.blocked,
                 idle_ms=round(self._vitals.idle_s * 1000),
             )
+        if self._fair_share is not None:
+            self._fair_share.beat()

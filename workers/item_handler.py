@@ -37,7 +37,7 @@ FIRST_DELAY_MS = 1_000
 LONGEST_DELAY_MS = 20_000
 """An item is back within half a minute of its provider, the sweep that finds it included."""
 TROUBLED_TURNS = 3
-"""After so many turns without an answer it is asked whether that is due to the item."""
+"""In so many turns without an answer, the last included, it is asked whether that is due to the item."""
 _MAYBE_DUE_TO_ITEM = frozenset({Trouble.OVERLOADED, Trouble.TIMEOUT, Trouble.BAD_BODY})
 _DEPLOYMENT_STATUSES = frozenset({401, 402, 403, 404})
 """Refusals that speak of the key, the account or the model's name, not of the document."""
@@ -132,14 +132,14 @@ class ItemHandler:
         answer = await self._cache.find(key, judge.model, turn.task.task.cache.max_age_days)
         if answer is None:
             try:
-                answer = await self._gateway.complete(judge.model, prompt, max_output_tokens=MAX_OUTPUT_TOKENS)
+                answer = await self._ask(turn, judge.model, prompt, MAX_OUTPUT_TOKENS)
             except CallRefusedError as error:
                 if error.status in _DEPLOYMENT_STATUSES:
                     raise
                 turn.unanswered(error)
                 return None
             except ProviderTroubleError as error:
-                if not await self._is_due_to_item(turn, error):
+                if not turn.is_due_to_item:
                     raise
                 turn.unanswered(error)
                 return None
@@ -179,14 +179,39 @@ class ItemHandler:
         longest, logprobs = turn.task.task.max_output_tokens, turn.task.wants_logprobs
         cache = turn.task.task.cache
         if cache.mode == "off":
-            return await self._gateway.complete(model, turn.prompt, max_output_tokens=longest, logprobs=logprobs)
+            return await self._ask(turn, model, turn.prompt, longest, logprobs=logprobs)
         key = self._cache.key(model, turn.prompt, longest, logprobs=logprobs)
         kept = await self._cache.find(key, model, cache.max_age_days)
         if kept is not None:
             return kept
-        answer = await self._gateway.complete(model, turn.prompt, max_output_tokens=longest, logprobs=logprobs)
+        answer = await self._ask(turn, model, turn.prompt, longest, logprobs=logprobs)
         # A fallback's answer is not what this model says.
         return dataclasses.replace(answer, cache_key=key) if answer.model == model else answer
+
+    async def _ask(
+        self, turn: Turn, model: str, prompt: Prompt, longest_tokens: int, *, logprobs: bool = False
+    ) -> Completion:
+        """Ask a model; once more where it failed this item time and again, and answers everything else now.
+
+        Without an end to it, a document that no answer comes for would be called for ever. But what failed before the
+        small calls may have met an outage that ended meanwhile: only what fails between them is due to the item.
+        Raises as the gateway does.
+        """
+        try:
+            return await self._gateway.complete(model, prompt, max_output_tokens=longest_tokens, logprobs=logprobs)
+        except ProviderTroubleError as error:
+            if not await self._is_often_in_trouble(turn, error):
+                raise
+            turn.compared = await self._gateway.compare(model)
+            if len(turn.compared) < COMPARISONS:
+                raise
+            turn.unanswered(error)
+        try:
+            return await self._gateway.complete(model, prompt, max_output_tokens=longest_tokens, logprobs=logprobs)
+        except ProviderTroubleError as error:
+            if error.trouble in _MAYBE_DUE_TO_ITEM and (after := await self._gateway.compare_now(model)) is not None:
+                turn.compared, turn.is_due_to_item = (after,), True
+            raise
 
     async def _second_opinion(self, turn: Turn, completion: Completion, verdict: Verdict, model: str) -> Verdict:
         try:
@@ -203,20 +228,9 @@ class ItemHandler:
     async def _troubled(self, turn: Turn, error: ProviderTroubleError) -> ItemRecord | None:
         if error.trouble is Trouble.CIRCUIT_OPEN and not (error.http_calls or turn.has_called):
             return None
-        if await self._is_due_to_item(turn, error):
-            turn.unanswered(error)
-            return turn.conclude_refused()
+        due_to_item = turn.is_due_to_item
         turn.unanswered(error)
-        return turn.end(turn.released(self._delay_ms(turn.item, error)))
-
-    async def _is_due_to_item(self, turn: Turn, error: ProviderTroubleError) -> bool:
-        """Tell whether a model that failed this item time and again answers everything else.
-
-        Without an end to it, a document that no answer comes for would be called for ever.
-        """
-        if turn.compared is None and await self._is_often_in_trouble(turn, error):
-            turn.compared = await self._gateway.compare(turn.asking)
-        return len(turn.compared or ()) >= COMPARISONS
+        return turn.conclude_refused() if due_to_item else turn.end(turn.released(self._delay_ms(turn.item, error)))
 
     async def _is_often_in_trouble(self, turn: Turn, error: ProviderTroubleError) -> bool:
         if error.trouble not in _MAYBE_DUE_TO_ITEM:

@@ -14,11 +14,14 @@ if TYPE_CHECKING:
 
 
 class Leases:
-    """One token for each chunk in hand. Safe to share between threads."""
+    """One token for each chunk in hand. Safe to share between threads.
+
+    Each begins with the name of the `process` and a hyphen.
+    """
 
     def __init__(self, lease_ms: int) -> None:
         self.lease_ms = lease_ms
-        self._process = secrets.token_hex(6)
+        self.process = secrets.token_hex(6)
         self._numbers = itertools.count(1)
         self._lock = threading.Lock()
         self._in_hand: set[str] = set()
@@ -26,7 +29,7 @@ class Leases:
     def take(self) -> str:
         """Return a new token for a chunk; `drop` it when the chunk is finished."""
         with self._lock:
-            token = f"{self._process}-{next(self._numbers)}"
+            token = f"{self.process}-{next(self._numbers)}"
             self._in_hand.add(token)
             return token
 

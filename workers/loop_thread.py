@@ -6,6 +6,8 @@ import asyncio
 import threading
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from workers.black_box import BlackBox
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
@@ -13,9 +15,13 @@ T = TypeVar("T")
 
 
 class LoopThread:
-    """One running event loop. Safe to call from any thread but its own."""
+    """One running event loop. Safe to call from any thread but its own.
 
-    def __init__(self) -> None:
+    Whose code it runs stands in its `black_box`, for those whose coroutines are put `around` it.
+    """
+
+    def __init__(self, black_box: BlackBox | None = None) -> None:
+        self.black_box = black_box or BlackBox(None, "")
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name="event-loop", daemon=True)
         self._tasks: set[asyncio.Task[None]] = set()

@@ -105,7 +105,10 @@ class Pipeline:
             chunk = Chunk(len(claim.items) + len(claim.unpaid))
             for item in claim.unpaid:
                 self._recorder.put(Finished(self._handler.unpaid(task, item), lambda: self._settled(chunk)))
-            self._loop.spawn([self._run_item(item, task, claim, chunk) for item in claim.items])
+            around = self._loop.black_box.around
+            self._loop.spawn(
+                [around(job_id, item.position, self._run_item(item, task, claim, chunk)) for item in claim.items]
+            )
             chunk.wait()
             return len(claim.items) + len(claim.unpaid)
         finally:
@@ -149,7 +152,9 @@ class Pipeline:
     async def _run_item(self, item: ClaimedItem, task: SteeredTask, claim: Claim, chunk: Chunk) -> None:
         try:
             record = await self._when_its_turn(item, task, claim)
-        except Exception as error:  # noqa: BLE001 - a fault of ours must cost one item, not the chunk
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:  # noqa: BLE001 - a fault, or `sys.exit` in a schema, costs one item, not the loop
             # Its lease runs out; claimed three times without a record, it is put aside. The message may quote values.
             log.error("Job %d item %d: %s", item.job_id, item.position, type(error).__name__)  # noqa: TRY400
             chunk.settle_one()

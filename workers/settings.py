@@ -19,7 +19,8 @@ class Settings(BaseSettings):
 
     `home` keeps what the embedded services write: the SQLite ledger, logs, results.
     `chunk` overrides the deployment's chunk for the queues of this process.
-    `exit_with_parent` ends a worker when the process that started it is gone.
+    `exit_with_parent` ends a worker when the process that started it is gone; `black_box` is a file descriptor it
+    inherits from it.
     `collector` receives OpenTelemetry spans; `telemetry_content` puts answers into them.
     """
 
@@ -31,6 +32,7 @@ class Settings(BaseSettings):
     home: Path = Field(default=Path(".cheapfirst"), validation_alias="CHEAPFIRST_HOME")
     chunk: int | None = Field(default=None, ge=1, le=1000, validation_alias="CHEAPFIRST_CHUNK")
     exit_with_parent: bool = Field(default=False, validation_alias="CHEAPFIRST_EXIT_WITH_PARENT")
+    black_box: int | None = Field(default=None, ge=3, validation_alias="CHEAPFIRST_BLACK_BOX")
     collector: str | None = Field(default=None, validation_alias="OTEL_EXPORTER_OTLP_ENDPOINT")
     telemetry_content: bool = Field(default=False, validation_alias="CHEAPFIRST_TELEMETRY_CONTENT")
 

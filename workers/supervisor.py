@@ -20,6 +20,9 @@ from typing import IO, TYPE_CHECKING, Self
 
 from routing.errors import CheapfirstError
 from storage import workers
+from workers.autopsy import Autopsies, Death
+from workers.black_box import KeptBox
+from workers.memory_bound import resident_mb
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -33,6 +36,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 CHECK_S = 1.0
+MEMORY_CHECK_S = 0.1
+"""Often: what eats memory gets a gigabyte a second."""
 STALL_S = 20.0
 """How long a worker may neither claim nor settle anything while its queue holds messages all that time."""
 START_S = 30.0
@@ -68,6 +73,7 @@ class _Process:
         self.command = command
         self.name = f"{'-'.join(command.queues)}-{os.getpid()}-{index}@{socket.gethostname()}"
         self.child: subprocess.Popen[bytes] | None = None
+        self.box: KeptBox | None = None
         self.started = 0.0
         self.has_come_up = False
         self.starts_in_vain = 0
@@ -92,7 +98,8 @@ class _Process:
 class Supervisor:
     """A context in which worker processes run. `environment` is theirs.
 
-    Each logs to a file of its own in `log_directory`, or to our own output where that is None.
+    Each logs to a file of its own in `log_directory`, or to our own output where that is None. One that holds more than
+    `max_memory_mb` is killed; None sets no limit.
     """
 
     def __init__(
@@ -104,6 +111,7 @@ class Supervisor:
         broker: Broker,
         log_directory: Path | None,
         stall_s: float = STALL_S,
+        max_memory_mb: int | None = None,
     ) -> None:
         self._processes = [_Process(command, index) for index, command in enumerate(commands, 1)]
         self._environment = dict(environment)
@@ -111,6 +119,8 @@ class Supervisor:
         self._broker = broker
         self._log_directory = log_directory
         self._stall_s = stall_s
+        self._max_memory_mb = max_memory_mb
+        self._autopsies = Autopsies(database)
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="supervisor", daemon=True)
         self.restarts = 0
@@ -138,19 +148,26 @@ class Supervisor:
     ) -> None:
         self._closing.set()
         self._thread.join()
-        children = [process.child for process in self._processes if process.child is not None]
-        for child in children:
-            _signal(child, signal.SIGTERM)
+        for process in self._processes:
+            _signal(process.child, signal.SIGTERM)
         deadline = monotonic() + GRACE_S
-        for child in children:
-            try:
-                child.wait(max(0.1, deadline - monotonic()))
-            except subprocess.TimeoutExpired:
-                _signal(child, signal.SIGKILL)
-                child.wait()
+        for process in self._processes:
+            if process.child is not None:
+                try:
+                    process.child.wait(max(0.1, deadline - monotonic()))
+                except subprocess.TimeoutExpired:
+                    _signal(process.child, signal.SIGKILL)
+                    process.child.wait()
+                self._ended(process, process.child)
+        self._autopsies.tell()
 
     def _start(self, process: _Process) -> None:
-        environment = self._environment | {"CHEAPFIRST_EXIT_WITH_PARENT": "1"}
+        if process.box is None:
+            process.box = KeptBox()
+        environment = self._environment | {
+            "CHEAPFIRST_EXIT_WITH_PARENT": "1",
+            "CHEAPFIRST_BLACK_BOX": str(process.box.descriptor),
+        }
         if process.command.chunk is not None:
             environment["CHEAPFIRST_CHUNK"] = str(process.command.chunk)
         with self._log(process) as log_file:
@@ -162,6 +179,7 @@ class Supervisor:
                 stdout=log_file,
                 stderr=None if log_file is None else subprocess.STDOUT,
                 start_new_session=True,
+                pass_fds=(process.box.descriptor,),
             )
         process.started = monotonic()
         process.has_come_up = False
@@ -174,13 +192,45 @@ class Supervisor:
         return (self._log_directory / f"worker-{'-'.join(process.command.queues)}.log").open("ab")
 
     def _run(self) -> None:
-        while not self._closing.wait(CHECK_S):
+        next_check = monotonic() + CHECK_S
+        while not self._closing.wait(min(CHECK_S, MEMORY_CHECK_S)):
             try:
-                for process in self._processes:
-                    self._look_after(process)
-                self._replace_stalled()
+                self._bound_memory()
+                if monotonic() >= next_check:
+                    next_check = monotonic() + CHECK_S
+                    self._check()
             except Exception as error:  # noqa: BLE001 - whatever it is (no memory to start a process), go on looking
                 log.warning("Supervising failed: %s", type(error).__name__)
+
+    def _check(self) -> None:
+        for process in self._processes:
+            self._look_after(process)
+        self._autopsies.tell()
+        self._replace_stalled()
+
+    def _bound_memory(self) -> None:
+        if self._max_memory_mb is None:
+            return
+        for process in self._processes:
+            if process.child is None or process.child.poll() is not None:
+                continue
+            held_mb = resident_mb(process.child.pid)
+            if held_mb is not None and held_mb > self._max_memory_mb:
+                _signal(process.child, signal.SIGKILL)
+                log.warning(
+                    "Worker %s held %.0f MB, more than `workers.max_memory_mb` (%d), and was killed",
+                    process.name,
+                    held_mb,
+                    self._max_memory_mb,
+                )
+
+    def _ended(self, process: _Process, child: subprocess.Popen[bytes]) -> Death:
+        assert process.box is not None
+        death = Death(process.name, process.box.read(), child.returncode)
+        self._autopsies.add(death)
+        process.box.close()
+        process.child = process.box = None
+        return death
 
     def _look_after(self, process: _Process) -> None:
         if process.child is None:
@@ -188,8 +238,7 @@ class Supervisor:
                 self.restarts += 1
                 self._start(process)
         elif process.child.poll() is not None:
-            log.warning("Worker %s ended with status %s", process.name, process.child.returncode)
-            process.child = None
+            log.warning("%s", self._ended(process, process.child))
             with contextlib.suppress(CheapfirstError):
                 self._look_at_reports([process])
             process.pause_before_restart()
@@ -229,7 +278,8 @@ class Supervisor:
         lived_s = monotonic() - process.started
         stalled = process.stands_still(
             self._stall_s,
-            still=any(waiting[queue] for queue in process.command.queues) and not any(map(_is_busy, reports)),
+            still=_has_fallen_silent(process, reports)
+            or (any(waiting[queue] for queue in process.command.queues) and not any(map(_is_busy, reports))),
             # One that is not heard of has made no progress that anybody knows of.
             idle_s=min((report.idle_ms / 1000 for report in reports), default=lived_s),
         )
@@ -237,6 +287,11 @@ class Supervisor:
             log.warning("Worker %s stands still and is replaced", process.name)
             process.kill_at = monotonic() + KILL_AFTER_STALL_S
             _signal(process.child, signal.SIGTERM)
+
+
+def _has_fallen_silent(process: _Process, reports: Sequence[workers.WorkerReport]) -> bool:
+    """Tell whether a process that did speak says nothing any more: something holds up all of its threads."""
+    return process.has_come_up and not reports
 
 
 def _is_busy(report: workers.WorkerReport) -> bool:

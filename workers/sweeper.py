@@ -67,8 +67,9 @@ def sweep(database: Database, broker: Broker, publisher: Publisher, *, take_back
     """Release expired leases where asked, publish what waits without a message, and return the number of messages.
 
     What comes back from a dead worker has no message and is known by name, so that it goes to the front of its queue at
-    once. Otherwise a tier is left alone while its queue holds messages, so that a long backlog is never published
-    twice; behind a drained queue, what is published once more is at most what workers fetched and have not claimed yet.
+    once; what came back twice already goes to the end. Otherwise a tier is left alone while its queue holds messages,
+    so that a long backlog is never published twice; behind a drained queue, what is published once more is at most what
+    workers fetched and have not claimed yet.
     """
     broker.ping()  # or nothing is taken back: what has no message yet is best left where it is found
     published = _release(database, broker, publisher) if take_back else 0
@@ -85,7 +86,9 @@ def _release(database: Database, broker: Broker, publisher: Publisher) -> int:
     published = 0
     while (released := sweeping.release_expired(database)).requeued or released.quarantined:
         for tier, keys in released.requeued.items():
-            messages = publisher.publish(tier, keys)
+            # What may end a third worker waits until the rest has been worked off: it takes less with it then.
+            published += publisher.publish(tier, [key for key in keys if key in released.doubtful])
+            messages = publisher.publish(tier, [key for key in keys if key not in released.doubtful])
             broker.bring_forward(tier, messages)
             published += messages
         requeued = sum(map(len, released.requeued.values()))

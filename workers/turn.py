@@ -66,8 +66,8 @@ class Turn:
     """One turn of an item: the decisions it rests on, and every call made in it.
 
     `prompt` is what is sent next, `whole_prompt` what the tier is asked before anything went wrong.
-    `asking` is the model that was called last, `compared` what it answered to small calls when it failed this one, None
-    where that was not asked.
+    `asking` is the model that was called last, `compared` what it answered to small calls beside that one, and
+    `is_due_to_item` whether those tell that it answers everything but this item.
     """
 
     def __init__(self, accountant: Accountant, item: ClaimedItem, task: SteeredTask, gate_wait_ms: int) -> None:
@@ -95,7 +95,8 @@ class Turn:
         self.task = self.variant.task
         self.model = self.task.task.tier(item.tier).model
         self.asking = self.model
-        self.compared: tuple[Completion, ...] | None = None
+        self.compared: tuple[Completion, ...] = ()
+        self.is_due_to_item = False
         self.prompt = self.whole_prompt
 
     @property
@@ -259,10 +260,22 @@ class Turn:
             self._to_cache.append(to_keep(completion, self.steered.frozen.name, cache.max_age_days))
 
     def unanswered(self, error: ProviderTroubleError | CallRefusedError) -> None:
-        """Write down the call that was begun last and brought no answer, with the small ones it was compared with."""
-        around, compared = self._circumstances(), self.compared or ()
-        self._attempts.append(self._accountant.unanswered(self._asked_by, self.asking, error, around, compared))
-        self.compared = None
+        """Write down the call that was begun last and brought no answer, with the small ones it was compared with.
+
+        Another one of the same model is dated from here.
+        """
+        self._attempts.append(
+            self._accountant.unanswered(
+                self._asked_by,
+                self.asking,
+                error,
+                self._circumstances(),
+                self.compared,
+                due_to_item=self.is_due_to_item,
+            )
+        )
+        self._started_ms = self._accountant.now_ms()
+        self.compared, self.is_due_to_item = (), False
 
     def another(self, completion: Completion, verdict: Verdict) -> AskAgain | None:
         """Return how to ask this tier again after an answer that did not pass, None where that is used up."""

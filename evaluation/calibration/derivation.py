@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from evaluation.calibration.cost import cost_of
+from evaluation.calibration.cost import costs_by_threshold
 from evaluation.calibration.risk_control import least_needed, try_thresholds
-from evaluation.statistics.shares import highest_share
+from evaluation.statistics.shares import highest_shares
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -86,7 +86,12 @@ def derive(items: Sequence[CalibrationItem], goal: Goal) -> Derivation:
         held = [item for item in candidates if item.stands(others)]
         scored = [(item.signals[signal], item.worse) for item in held]
         found = try_thresholds(scored, goal.margin, alpha)
-        tried += [_setting(items, {**others, signal: one.threshold}, one, alpha) for one in found]
+        costs = costs_by_threshold(items, others, signal, [one.threshold for one in found])
+        bounds = highest_shares([one.losses for one in found], [one.stands for one in found], 1 - alpha)
+        tried += [
+            _setting({**others, signal: one.threshold}, one, bound, cost)
+            for one, bound, cost in zip(found, bounds, costs, strict=True)
+        ]
     safe = [setting for setting in tried if setting.is_safe]
     return Derivation(
         documents=len(items),
@@ -104,12 +109,12 @@ def _others(signal: Signal, signals: Sequence[Signal], goal: Goal) -> list[Least
     return [{}, typed] if typed else [{}]
 
 
-def _setting(items: Sequence[CalibrationItem], least: Least, one: Tried, alpha: float) -> Setting:
+def _setting(least: Least, one: Tried, bound: float, cost_nano_usd: int) -> Setting:
     return Setting(
         least=least,
         stands=one.stands,
         losses=one.losses,
-        bound=highest_share(one.losses, one.stands, 1 - alpha),
-        cost_nano_usd=sum(cost_of(item, least) for item in items),
+        bound=bound,
+        cost_nano_usd=cost_nano_usd,
         is_safe=one.is_safe,
     )

@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 from evaluation.model_server.faults import FaultPlan, parse_shares
+from evaluation.model_server.listener import Listener
 from evaluation.model_server.loading import load_engines
 from evaluation.model_server.server import Latency, ModelServer
+from evaluation.model_server.storms import Storms
 from routing.errors import CheapfirstError
 
 if TYPE_CHECKING:
@@ -33,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         latency = Latency(options.latency_ms / 1000, options.latency_sigma, random.Random(options.seed))  # noqa: S311
         faults = FaultPlan(parse_shares(options.fault_rate), options.seed)
         server = ModelServer(_engines(options), latency, faults)
-        asyncio.run(_serve(server, options.host, options.port))
+        asyncio.run(_serve(server, options.host, options.port, stormy=options.storms))
     except (CheapfirstError, OSError) as error:
         print(f"model server: {error}", file=sys.stderr)  # noqa: T201 - a command of its own
         return 2
@@ -50,6 +52,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--latency-ms", type=float, default=0.0, help="the median latency of an answer")
     parser.add_argument("--latency-sigma", type=float, default=0.0, help="its lognormal spread")
     parser.add_argument("--fault-rate", default="", help="shares of faulty calls, such as 429=0.1,500=0.05")
+    parser.add_argument(
+        "--storms", action="store_true", help="let POST /storm begin faults that all calls meet a while"
+    )
     parser.add_argument("--seed", type=int, default=0, help="of latencies and faults")
     return parser
 
@@ -63,16 +68,18 @@ def _engines(options: argparse.Namespace) -> dict[str, Engine]:
     return engines
 
 
-async def _serve(server: ModelServer, host: str, port: int) -> None:
-    runner = web.AppRunner(server.application(), access_log=None, shutdown_timeout=_SHUTDOWN_S)
+async def _serve(server: ModelServer, host: str, port: int, *, stormy: bool) -> None:
+    application = server.application()
+    runner = web.AppRunner(application, access_log=None, shutdown_timeout=_SHUTDOWN_S)
+    listener = Listener(runner, host, port)
+    if stormy:
+        server.expose(application, Storms(listener))
     await runner.setup()
-    site = web.TCPSite(runner, host, port, backlog=4096)
-    await site.start()
+    bound = await listener.start()
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, ended.set)
-    bound = runner.addresses[0][1]
     print(json.dumps({"base_url": f"http://{host}:{bound}/v1"}), flush=True)  # noqa: T201 - what the caller reads
     await ended.wait()
     await runner.cleanup()

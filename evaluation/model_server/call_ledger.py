@@ -11,33 +11,43 @@ if TYPE_CHECKING:
 
 
 class CallLedger:
-    """Counts answered and faulty calls, their tokens, and calls by document (a hash of the first user message)."""
+    """Counts answered and faulty calls, their tokens, and answers by document (a hash of the first user message).
+
+    `asked_by_document` counts whatever was asked, the calls that met a fault included.
+    """
 
     def __init__(self) -> None:
         self.answered: Counter[str] = Counter()
         self.faulty: Counter[str] = Counter()
         self.by_document: Counter[str] = Counter()
+        self.asked_by_document: Counter[str] = Counter()
         self.input_tokens: Counter[str] = Counter()
         self.output_tokens: Counter[str] = Counter()
         self.in_flight = 0
         self.most_in_flight = 0
+
+    def count_call(self, request: EngineRequest) -> None:
+        """Count a call that came, whatever becomes of it."""
+        self.asked_by_document[_key(request)] += 1
 
     def count_answer(self, request: EngineRequest, input_tokens: int, output_tokens: int) -> None:
         """Count a call that was answered, and will be billed."""
         self.answered[request.model] += 1
         self.input_tokens[request.model] += input_tokens
         self.output_tokens[request.model] += output_tokens
-        self.by_document[f"{request.model}:{document_hash(request.document)}"] += 1
+        self.by_document[_key(request)] += 1
+
+    def totals(self) -> dict[str, object]:
+        """Return the few counts that do not grow with the documents, as `GET /calls/totals` shows them."""
+        return {"answered": dict(self.answered), "faulty": dict(self.faulty), "in_flight": self.in_flight}
 
     def as_json(self) -> dict[str, object]:
         """Return the counts, as `GET /calls` shows them."""
-        return {
-            "answered": dict(self.answered),
-            "faulty": dict(self.faulty),
+        return self.totals() | {
             "by_document": dict(self.by_document),
+            "asked_by_document": dict(self.asked_by_document),
             "input_tokens": dict(self.input_tokens),
             "output_tokens": dict(self.output_tokens),
-            "in_flight": self.in_flight,
             "most_in_flight": self.most_in_flight,
         }
 
@@ -45,3 +55,7 @@ class CallLedger:
 def document_hash(text: str) -> str:
     """Return the name the ledger uses for a document: nothing of its text can be read from it."""
     return hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=12).hexdigest()
+
+
+def _key(request: EngineRequest) -> str:
+    return f"{request.model}:{document_hash(request.document)}"

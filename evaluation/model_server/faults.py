@@ -19,6 +19,9 @@ class Fault(StrEnum):
     TIMEOUT = "timeout"  # no answer for a long time
     GARBAGE = "garbage"  # status 200 with a page of HTML
     TRUNCATED = "truncated"  # status 200 with half an answer
+    DRIP = "drip"  # status 200 and a byte a second, without end
+    STALLED = "stalled"  # status 200 with half of what it promised, and then nothing
+    HALF_CLOSED = "half-closed"  # the same, and then the end of what is sent, while the connection stays
 
 
 @dataclass(slots=True)

@@ -12,16 +12,17 @@ from aiohttp import web
 from evaluation.model_server import wire
 from evaluation.model_server.call_ledger import CallLedger
 from evaluation.model_server.engine import EngineAnswer, NotRecordedError, RefusedError
-from evaluation.model_server.faults import Fault, FaultPlan
+from evaluation.model_server.faults import FaultPlan
+from evaluation.model_server.faulty_answers import JSON, RETRY_AFTER, error_answer, faulty
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from evaluation.model_server.engine import Engine, EngineRequest
+    from evaluation.model_server.faults import Fault
+    from evaluation.model_server.storms import Storms
 
 MAX_REQUEST_BYTES = 64 * 1024 * 1024
-HANG_S = 3600.0
-_JSON = "application/json"
 
 
 @dataclass(slots=True)
@@ -49,7 +50,13 @@ class ModelServer:
         self._engines = dict(engines)
         self._latency = latency or Latency()
         self._faults = faults or FaultPlan({})
+        self._storms: Storms | None = None
         self.ledger = CallLedger()
+
+    def expose(self, application: web.Application, storms: Storms) -> None:
+        """Let whoever may call the server begin storms, too."""
+        self._storms = storms
+        application.add_routes([web.post("/storm", storms.begin)])
 
     def application(self) -> web.Application:
         """Return the application, to be run by whoever serves it."""
@@ -61,6 +68,7 @@ class ModelServer:
                 web.get("/v1/models", self._models),
                 web.get("/healthz", self._health),
                 web.get("/calls", self._calls),
+                web.get("/calls/totals", self._totals),
             ]
         )
         return application
@@ -82,32 +90,46 @@ class ModelServer:
         ledger.most_in_flight = max(ledger.most_in_flight, ledger.in_flight)
         try:
             body = await request.read()
-            fault = self._faults.next_fault(body)
+            wanted, asked = read(body)
+            ledger.count_call(wanted)
+            fault, retry_after = self._next_fault(body)
             if fault is not None:
                 ledger.faulty[fault] += 1
-                return await _faulty(fault)
-            wanted, asked = read(body)
+                return await faulty(request, fault, retry_after)
             engine = self._engines.get(wanted.model)
             if engine is None:
                 return self._no_model(wanted.model)
             given = engine(wanted)
             answer = EngineAnswer(given) if isinstance(given, str) else given
-            await asyncio.sleep(self._latency.draw_s())
-            ledger.count_answer(wanted, wire.tokens_asked(wanted, answer), wire.tokens_given(answer))
-            return web.Response(body=write(wanted, asked, answer), content_type=_JSON)
+            if await self._is_still_heard():
+                ledger.count_answer(wanted, wire.tokens_asked(wanted, answer), wire.tokens_given(answer))
+            return web.Response(body=write(wanted, asked, answer), content_type=JSON)
         except wire.BadRequestError as error:
-            return _error(400, str(error), "invalid_request_error")
+            return error_answer(400, str(error), "invalid_request_error")
         except NotRecordedError as error:
             # Of this document only: a status that speaks of the model's name would stop the whole job.
-            return _error(422, str(error), "not_recorded")
+            return error_answer(422, str(error), "not_recorded")
         except RefusedError as error:
-            return _error(error.status, "the model refused this call when it was recorded", "recorded_refusal")
+            return error_answer(error.status, "the model refused this call when it was recorded", "recorded_refusal")
         finally:
             ledger.in_flight -= 1
 
+    def _next_fault(self, body: bytes) -> tuple[Fault | None, str]:
+        """Return the fault a call meets, and what goes with it where that is a 429."""
+        stormy = None if self._storms is None else self._storms.next_fault(body)
+        if self._storms is not None and stormy is not None:
+            return stormy, self._storms.retry_after
+        return self._faults.next_fault(body), RETRY_AFTER
+
+    async def _is_still_heard(self) -> bool:
+        """Take the time of an answer, and tell whether no storm has cut its connection meanwhile."""
+        generation = self._storms and self._storms.generation
+        await asyncio.sleep(self._latency.draw_s())
+        return generation == (self._storms and self._storms.generation)
+
     def _no_model(self, name: str) -> web.Response:
         known = ", ".join(sorted(self._engines))
-        return _error(404, f"no model `{name[:100]}` here; there are: {known}", "model_not_found")
+        return error_answer(404, f"no model `{name[:100]}` here; there are: {known}", "model_not_found")
 
     async def _models(self, _request: web.Request) -> web.Response:
         listed = [{"id": name, "object": "model", "owned_by": "loopback"} for name in self._engines]
@@ -119,23 +141,5 @@ class ModelServer:
     async def _calls(self, _request: web.Request) -> web.Response:
         return web.json_response(self.ledger.as_json())
 
-
-async def _faulty(fault: Fault) -> web.StreamResponse:
-    match fault:
-        case Fault.RATE_LIMITED:
-            return _error(429, "too many requests", "rate_limit_exceeded", {"Retry-After": "1"})
-        case Fault.SERVER_ERROR:
-            return _error(500, "the server had an error", "server_error")
-        case Fault.UNAVAILABLE:
-            return _error(503, "the server is overloaded", "overloaded_error")
-        case Fault.TIMEOUT:
-            await asyncio.sleep(HANG_S)
-            return _error(504, "gateway timeout", "timeout")
-        case Fault.GARBAGE:
-            return web.Response(text="<html><body>Welcome to the proxy</body></html>", content_type="text/html")
-        case Fault.TRUNCATED:
-            return web.Response(text='{"choices": [{"message": {"content": "{', content_type=_JSON)
-
-
-def _error(status: int, message: str, code: str, headers: Mapping[str, str] | None = None) -> web.Response:
-    return web.Response(body=wire.error_body(message, code), status=status, content_type=_JSON, headers=headers)
+    async def _totals(self, _request: web.Request) -> web.Response:
+        return web.json_response(self.ledger.totals())

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from evaluation.statistics.extra import scipy_stats
 from routing.confidence_sequence import Interval
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 def wilson(successes: int, trials: int, confidence: float) -> Interval:
@@ -22,6 +27,14 @@ def highest_share(successes: int, trials: int, confidence: float) -> float:
 
     The one-sided upper bound of Clopper and Pearson ("The use of confidence or fiducial limits", Biometrika, 1934).
     """
-    if successes >= trials:
-        return 1.0
-    return float(scipy_stats().beta.ppf(confidence, successes + 1, trials - successes))
+    return highest_shares([successes], [trials], confidence)[0]
+
+
+def highest_shares(successes: Sequence[int], trials: Sequence[int], confidence: float) -> list[float]:
+    """Return `highest_share` of each, in one call of scipy's: that costs as much for one as for many."""
+    # Where all were successes nothing bounds the share, and beta has no such parameter: 1 stands in for it.
+    failures = [max(1, count - found) for found, count in zip(successes, trials, strict=True)]
+    bounds = scipy_stats().beta.ppf(confidence, [found + 1 for found in successes], failures)
+    return [
+        1.0 if found >= count else float(bound) for found, count, bound in zip(successes, trials, bounds, strict=True)
+    ]

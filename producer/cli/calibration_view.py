@@ -38,6 +38,8 @@ def _part(name: str, part: Mapping[str, Any], margin: float) -> Iterator[str]:
         f"{name}: {part['documents']} labelled documents, of {part['candidates']} the first answer could stand, "
         f"{part['base_losses']} of them worse ({part['base_risk']:.1%})"
     )
+    if part["must_refuse"] > 0:
+        yield f"  for {margin:.1%}, any signal has to refuse {part['must_refuse']:.1%} of them at least"
     if part["tried"]:
         yield "  cost against the last tier alone  stands  worse  at most  thresholds"
         yield from (_row(setting, Decimal(str(part["always_last_usd"]))) for setting in _frontier(part["tried"]))
@@ -79,8 +81,8 @@ def _verdict(part: Mapping[str, Any], margin: float) -> str:
     refuse = part["must_refuse"]
     if refuse > 0:
         return (
-            f"the target cannot be met: {part['base_risk']:.1%} of what could stand is worse, so any signal has to "
-            f"refuse {refuse:.1%} of it at least for {margin:.1%}, and no threshold tried does"
+            f"the target cannot be met: {part['base_risk']:.1%} of what could stand is worse, and no threshold tried "
+            f"refuses {refuse:.1%} of it so that what is left is shown to be within {margin:.1%}"
         )
     return f"not shown: {part['base_risk']:.1%} is within the margin, but too close to it for so few documents"
 

@@ -20,6 +20,7 @@ def watching() -> Iterator[Watcher]:
     """Yield who tells of trials on stderr."""
     from producer.cli.progress_view import ProgressView
     from producer.cli.submit import say_refused
+    from producer.submit import InputsRefusedError
     from producer.trials import Watcher
 
     told_refused = False
@@ -33,4 +34,8 @@ def watching() -> Iterator[Watcher]:
             if not one.created:
                 say(f"{path}: ran before as {one.job.name}, which is {one.job.state}")
 
-        yield Watcher(submitted, view.show)
+        try:
+            yield Watcher(submitted, view.show)
+        except InputsRefusedError as error:
+            say_refused(error.refused)
+            raise

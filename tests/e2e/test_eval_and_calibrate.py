@@ -107,6 +107,7 @@ def test_thresholds_follow_from_a_target_and_hold_once_activated(tmp_path: Path)
     assert (part["documents"], part["candidates"], part["base_losses"]) == (300, 300, 30)
     assert part["chosen"]["least"] == {"agreement": 1.0}
     assert (part["chosen"]["stands"], part["chosen"]["losses"]) == (270, 0)
+    assert part["must_refuse"] == pytest.approx(0.07 / 0.97, abs=1e-6)
     assert part["chosen"]["cost_usd"] < part["always_last_usd"]
     assert place.run("calibrate", "invoices", "--activate", "1").code == 0
     assert place.run("calibrate", "invoices", "--list", "--json").json[0]["active"] is True
@@ -125,7 +126,7 @@ def test_a_target_that_cannot_be_met_is_told_with_what_would_have_to_be_refused(
     derived = place.run("calibrate", "invoices", "labelled.jsonl", "--margin", "0.03")
     assert derived.code == 5, derived.err
     assert "the target cannot be met: 10.0% of what could stand is worse" in derived.out
-    assert "refuse 7.2% of it at least for 3.0%" in derived.out
+    assert "for 3.0%, any signal has to refuse 7.2% of them at least" in derived.out
     refused = place.run("calibrate", "invoices", "--activate", "1")
     assert refused.code == 2
     assert "its target could not be met" in refused.err

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import signal
 import subprocess
 import sys
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -99,6 +102,80 @@ def test_a_request_that_is_tried_again_may_be_answered() -> None:
     """A fault belongs to a try, not to a document."""
     plan = FaultPlan({Fault.SERVER_ERROR: 0.5})
     assert {plan.next_fault(b"the same") for _ in range(50)} == {Fault.SERVER_ERROR, None}
+
+
+def _begin(base_url: str, **order: object) -> None:
+    body = json.dumps(order).encode()
+    with urllib.request.urlopen(base_url.removesuffix("/v1") + "/storm", body) as answer:
+        assert answer.status == 200
+
+
+def _until_answered(base_url: str) -> None:
+    deadline = time.monotonic() + 10
+    while True:
+        try:
+            _ask(base_url)
+        except (OSError, http.client.HTTPException):
+            assert time.monotonic() < deadline
+        else:
+            return
+
+
+def test_a_storm_passes(tmp_path: Path) -> None:
+    """While it lasts every call meets what was asked for, a refused connection included; then all is as before."""
+    (tmp_path / "engines.py").write_text(ENGINES)
+    with _serving("--engines", str(tmp_path / "engines.py"), "--storms") as (base_url, _):
+        _begin(base_url, seconds=60, faults="429=1", retry_after="soon")
+        with pytest.raises(urllib.error.HTTPError) as caught:
+            _ask(base_url)
+        assert (caught.value.code, caught.value.headers["Retry-After"]) == (429, "soon")
+        caught.value.close()
+        _begin(base_url, seconds=60, faults="half-closed=1")
+        with pytest.raises(http.client.IncompleteRead):
+            _ask(base_url)
+        _begin(base_url, seconds=0.5, connections="refused")
+        with pytest.raises(urllib.error.URLError, match="refused"):
+            _ask(base_url)
+        _until_answered(base_url)
+        counted = json.loads(_get(base_url, "/calls"))
+        assert (counted["answered"], counted["faulty"]) == ({"echo": 1}, {"429": 1, "half-closed": 1})
+        assert list(counted["asked_by_document"].values()) == [3]
+
+
+def test_a_call_whose_connection_is_cut_is_not_billed(tmp_path: Path) -> None:
+    """The server's ledger counts no answer that its storm kept from arriving."""
+    (tmp_path / "engines.py").write_text(ENGINES)
+    arguments = ("--engines", str(tmp_path / "engines.py"), "--storms", "--latency-ms", "300")
+    with _serving(*arguments) as (base_url, _), ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(_ask, base_url)
+        while not json.loads(_get(base_url, "/calls/totals"))["in_flight"]:
+            pass
+        _begin(base_url, seconds=0.1, connections="cut")
+        assert isinstance(asked.exception(10), OSError | http.client.HTTPException)
+        _until_answered(base_url)
+        assert json.loads(_get(base_url, "/calls"))["answered"] == {"echo": 1}
+
+
+def test_a_storm_that_makes_no_sense_is_refused(tmp_path: Path) -> None:
+    """A typing mistake is told."""
+    (tmp_path / "engines.py").write_text(ENGINES)
+    orders: list[dict[str, object]] = [{}, {"seconds": 0}, {"seconds": 1, "faults": "x=1"}, {"seconds": 1, "what": 1}]
+    with _serving("--engines", str(tmp_path / "engines.py"), "--storms") as (base_url, _):
+        for order in orders:
+            with pytest.raises(urllib.error.HTTPError) as caught:
+                _begin(base_url, **order)
+            assert caught.value.code == 400
+            caught.value.close()
+
+
+def test_nobody_begins_storms_unless_it_was_allowed(tmp_path: Path) -> None:
+    """The servers that `cheapfirst run` starts have no such address."""
+    (tmp_path / "engines.py").write_text(ENGINES)
+    with _serving("--engines", str(tmp_path / "engines.py")) as (base_url, _):
+        with pytest.raises(urllib.error.HTTPError) as caught:
+            _begin(base_url, seconds=1)
+        assert caught.value.code == 404
+        caught.value.close()
 
 
 @pytest.mark.parametrize("text", ["429", "429=x", "nothing=0.1", "429=0.7,500=0.7", "500=-1"])

@@ -12,11 +12,14 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from evaluation.model_server.call_ledger import document_hash
+from gateway.gateway import PROBE
 from storage import progress, results
 from storage.database import Database
 from storage.states import ItemState
 
 _EXAMPLES = 5
+_SMALL_CALL = document_hash(PROBE.messages[0].content)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +91,7 @@ def examine(
     return judge(
         submitted,
         found,
-        calls["by_document"],
+        of_documents(calls["by_document"]),
         unexpected=(
             *_told("failed", [f"{item.custom_id} ({item.fail_reason})" for item in failed]),
             *_told("wrong outputs", wrong),
@@ -98,6 +101,11 @@ def examine(
         ),
         recovered_s=recovered_s,
     )
+
+
+def of_documents(calls: Mapping[str, int]) -> dict[str, int]:
+    """Return counts of calls without the small ones that only ask whether a model answers."""
+    return {key: count for key, count in calls.items() if not key.endswith(f":{_SMALL_CALL}")}
 
 
 def _miscounted(stands: progress.Progress, done: int, failed: int) -> Iterable[str]:

@@ -8,7 +8,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Collection
-from contextlib import ExitStack, closing
+from contextlib import AbstractContextManager, ExitStack, closing
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -26,6 +26,8 @@ from tests.support.runs import COMMAND, ROOT, ModelServerProcess, Workplace, fir
 
 POLL_S = 0.05
 END_WITHIN_S = 120.0
+Models = Callable[[Workplace, int], AbstractContextManager[tuple[Workplace, ModelServerProcess]]]
+"""Starts what answers for the first task's models, after so many milliseconds."""
 
 
 class Scene:
@@ -41,7 +43,7 @@ class Scene:
     place: Workplace
     job = ""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the settings of a scene, each given by its name
         self,
         folder: Path,
         database_url: str,
@@ -49,15 +51,21 @@ class Scene:
         persistence: Persistence = "none",
         latency_ms: int = 200,
         lease_s: float = 3.0,
+        max_memory_mb: int = 2048,
+        timeout_s: float = 60.0,
         cheap: tuple[int, int] = (20, 4),
         expensive: tuple[int, int] = (10, 4),
+        models: Models = slow_engines,
     ) -> None:
         self._folder = folder
         self._database_url = database_url
         self._persistence: Persistence = persistence
         self._latency_ms = latency_ms
         self.lease_s = lease_s
+        self._max_memory_mb = max_memory_mb
+        self.timeout_s = timeout_s
         self._queues = {"cheap": cheap, "expensive": expensive}
+        self._models = models
         self._ending = ExitStack()
         self.submitted: list[str] = []
 
@@ -66,14 +74,15 @@ class Scene:
             self.redis = ending.enter_context(RedisProcess(self._folder / "redis", self._persistence))
             (self._folder / "place").mkdir()
             place = first_task(self._folder / "place")
-            _configure(place.folder / "cheapfirst.yaml", self._queues, self.lease_s)
+            workers = f"{{lease_s: {self.lease_s}, max_memory_mb: {self._max_memory_mb}}}"
+            _configure(place.folder / "cheapfirst.yaml", self._queues, workers, self.timeout_s)
             environment = {
                 "REDIS_URL": self.redis.url,
                 "DATABASE_URL": self._database_url,
                 "CHEAPFIRST_HOME": str(place.home),
             }
             slow, self.server = ending.enter_context(
-                slow_engines(Workplace(place.folder, environment), self._latency_ms)
+                self._models(Workplace(place.folder, environment), self._latency_ms)
             )
             self.place = slow
             self.database = ending.enter_context(closing(Database(self._database_url)))
@@ -96,6 +105,10 @@ class Scene:
     def submit(self, count: int) -> None:
         """Submit so many invoices as one job."""
         self.place.invoices(count)
+        self.submit_file(count)
+
+    def submit_file(self, count: int) -> None:
+        """Submit the invoices in the file that holds so many as one job."""
         self.submitted = [f"invoice-{number}" for number in range(1, count + 1)]
         submitted = self.place.run("submit", "invoices", "invoices.jsonl", "--json")
         assert submitted.code == 0, submitted.err
@@ -187,9 +200,9 @@ def wait_until(condition: Callable[[], bool], within_s: float) -> float | None:
     return time.monotonic() - began
 
 
-def _configure(deployment: Path, queues: dict[str, tuple[int, int]], lease_s: float) -> None:
-    text = deployment.read_text()
+def _configure(deployment: Path, queues: dict[str, tuple[int, int]], workers: str, timeout_s: float) -> None:
+    text = deployment.read_text().replace("server: offline", f"server: offline\n    timeout_s: {timeout_s}")
     services = "".join(
         f"  {queue}: {{concurrency: {concurrency}, chunk: {chunk}}}\n" for queue, (concurrency, chunk) in queues.items()
     )
-    deployment.write_text(f"{text.partition('queues:')[0]}queues:\n{services}workers: {{lease_s: {lease_s}}}\n")
+    deployment.write_text(f"{text.partition('queues:')[0]}queues:\n{services}workers: {workers}\n")

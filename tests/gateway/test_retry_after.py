@@ -29,6 +29,8 @@ HEADERS = [
         ({"retry-after": "-7"}, 0),
         ({"retry-after": "1e300"}, LONGEST_S),
         ({"retry-after": "999999999999999999999999"}, LONGEST_S),
+        ({"retry-after": "9" * 400}, LONGEST_S),
+        ({"retry-after": "-" + "9" * 400}, 0),
         ({"retry-after": "inf"}, 0),
         ({"retry-after": "nan"}, 0),
         ({"retry-after": "soon"}, 0),

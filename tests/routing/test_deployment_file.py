@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from routing.deployment import SELF_TUNING_START
 from routing.deployment_file import check_models, parse_deployment_file
 from routing.errors import InvalidFileError, UsageError
 from routing.task import AgreementSpec, ChecksSpec, ClassifierSpec, JudgeSpec, OnExceed, RouteSpec
@@ -24,7 +25,7 @@ servers:
   engines: {engines: engines.py}
 queues:
   cheap: {concurrency: 200, chunk: 4}
-workers: {lease_s: 9}
+workers: {lease_s: 9, max_memory_mb: null}
 """
 
 
@@ -53,7 +54,18 @@ def test_everything_is_read() -> None:
     assert price is not None
     assert (price.input, price.output, price.note) == (Decimal(0), Decimal(1), "mine")
     assert (spec.queue("cheap").concurrency, spec.queue("other").chunk) == (200, 16)
-    assert (spec.workers.lease_s, spec.servers["engines"].engines) == (9, "engines.py")
+    assert (spec.workers.lease_s, spec.workers.max_memory_mb, spec.servers["engines"].engines) == (
+        9,
+        None,
+        "engines.py",
+    )
+
+
+def test_a_queue_may_tune_itself() -> None:
+    """`auto` begins with few calls in flight; a number is kept as it is."""
+    spec = parse_deployment_file(FILE.replace("concurrency: 200", "concurrency: auto"), "cheapfirst.yaml")
+    assert (spec.queue("cheap").self_tuning, spec.queue("cheap").concurrency) == (True, SELF_TUNING_START)
+    assert not spec.queue("expensive").self_tuning
 
 
 @pytest.mark.parametrize(
@@ -77,6 +89,7 @@ def test_everything_is_read() -> None:
         ("{engines: engines.py}", "{engines: a, recordings: b}", "either `engines` or `recordings`"),
         ("  local:", "  'no name!':", "4:"),
         ("concurrency: 200", "concurrency: 0", "9:24: input should be greater than or equal to 1"),
+        ("concurrency: 200", "concurrency: automatic", "9:24: "),
         ("lease_s: 9", "lease_s: soon", "10:20: input should be a valid number"),
     ],
 )

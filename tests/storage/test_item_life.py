@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, precondition, rule
 
 from routing.decision import Layer
-from storage import jobs, migrate, progress, recording, results, sweeping
+from storage import dead_workers, jobs, migrate, progress, recording, results, sweeping
 from storage.claims import ClaimedItem
 from storage.database import Database
 from storage.records import Accepted, Escalated, Failed, HeldOut, ItemRecord, Measured, Next, Released, Routed
@@ -84,13 +84,20 @@ class ItemLife(RuleBasedStateMachine):
             self.job.id,
             positions,
             tier=tier,
-            token=f"token-{self.tokens}",
+            token=f"token{self.tokens}-1",
             lease_ms=-1 if dead else 600_000,
             bound=BOUND,
         )
         items = [] if got is None else list(got.items)
         assert all(item.position not in self.ended for item in items)
         return items
+
+    @rule(items=consumes(held), blamed=st.booleans())
+    def die(self, items: list[ClaimedItem], *, blamed: bool) -> None:
+        """A worker dies before somebody's eyes: what it held is free for the sweeper, and one of it may be to blame."""
+        for item in items[:1]:
+            culprit = (item.job_id, item.position) if blamed else None
+            dead_workers.acquit(self.ledger, item.lease_token.partition("-")[0], culprit)
 
     @rule(target=written, items=consumes(held), step=steps, cost=st.integers(0, BOUND))
     def record(self, items: list[ClaimedItem], step: Next, cost: int) -> list[ItemRecord]:

@@ -39,8 +39,9 @@ class PublishedKeys:
 
     def publish(self, tier: str, keys: Iterable[tuple[int, int]]) -> int:
         """Note the keys."""
+        keys = list(keys)
         self.keys.setdefault(tier, []).extend(keys)
-        return 1
+        return 1 if keys else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,7 @@ def engine_room(
     published = PublishedKeys()
     recorder = Recorder(database, published, telemetry)  # type: ignore[arg-type]
     leases = Leases(round(deployment.workers.lease_s * 1000))
-    gateway = Gateway(deployment.models, {}, PyreqwestTransport())
+    gateway = Gateway(deployment.models, {}, PyreqwestTransport(), jitter=lambda: 0.0)
     gate = Gate(limit)
     pipeline = Pipeline(
         database=database,

@@ -62,6 +62,11 @@ class RedisProcess:
                 else:
                     return
 
+    @property
+    def pid(self) -> int | None:
+        """The process id, None while it does not run."""
+        return None if self._process is None else self._process.pid
+
     def kill(self) -> None:
         """Kill it with SIGKILL."""
         if self._process is not None:

@@ -74,10 +74,7 @@ class Workplace:
 
     def invoices(self, count: int, *, hopeless: int = 0) -> Path:
         """Write JSONL with invoices: every third is beyond the cheap engine, `hopeless` more are beyond both."""
-        rows = [
-            {"custom_id": f"invoice-{number}", "text": _invoice(number), "expected": {"total": number + 0.5}}
-            for number in range(1, count + 1)
-        ]
+        rows = [invoice(number) for number in range(1, count + 1)]
         rows += [
             {"custom_id": f"hopeless-{number}", "text": f"A letter about invoice L-{number}"}
             for number in range(1, hopeless + 1)
@@ -99,9 +96,11 @@ class Completed:
         return json.loads(self.out)
 
 
-def _invoice(number: int) -> str:
+def invoice(number: int) -> dict[str, Any]:
+    """Return the line of an invoice; every third is beyond the cheap engine."""
     word = "Amount due" if number % 3 == 0 else "Total"
-    return f"Supplier {number} Ltd\nInvoice no. N-{number}\n{word} {number}.50\n"
+    text = f"Supplier {number} Ltd\nInvoice no. N-{number}\n{word} {number}.50\n"
+    return {"custom_id": f"invoice-{number}", "text": text, "expected": {"total": number + 0.5}}
 
 
 def first_task(folder: Path) -> Workplace:
@@ -119,9 +118,22 @@ class ModelServerProcess:
 
     def calls(self) -> dict[str, Any]:
         """Return the server's own count of its calls."""
-        with urllib.request.urlopen(self.base_url.removesuffix("/v1") + "/calls") as answer:
-            counted: dict[str, Any] = json.loads(answer.read())
+        counted: dict[str, Any] = json.loads(self._ask("/calls"))
         return counted
+
+    def totals(self) -> dict[str, Any]:
+        """Return those of its counts that are asked for often."""
+        counted: dict[str, Any] = json.loads(self._ask("/calls/totals"))
+        return counted
+
+    def begin_storm(self, **order: object) -> None:
+        """Begin what evaluation/model_server/storms.py says."""
+        self._ask("/storm", json.dumps(order).encode())
+
+    def _ask(self, path: str, body: bytes | None = None) -> bytes:
+        with urllib.request.urlopen(self.base_url.removesuffix("/v1") + path, body) as answer:
+            read: bytes = answer.read()
+            return read
 
     def wait_for_answers(self, count: int, running: subprocess.Popen[str]) -> None:
         """Return once this many calls were answered, while a command runs."""
@@ -138,7 +150,7 @@ def slow_engines(place: Workplace, latency_ms: int) -> Iterator[tuple[Workplace,
     """Yield the workplace with its models answered slowly, by a server that outlives runs."""
     command = [sys.executable, "-m", "evaluation.model_server", "--engines", str(place.folder / "invoices/engines.py")]
     with subprocess.Popen(
-        [*command, "--latency-ms", str(latency_ms)], stdout=subprocess.PIPE, text=True, cwd=ROOT
+        [*command, "--latency-ms", str(latency_ms), "--storms"], stdout=subprocess.PIPE, text=True, cwd=ROOT
     ) as process:
         assert process.stdout is not None
         try:

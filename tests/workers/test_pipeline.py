@@ -223,6 +223,33 @@ def test_a_task_that_does_not_compile_here_stops_its_job(ledger: Database) -> No
     assert "no_such_package" in stopped.stop_detail
 
 
+LEAVES = """
+import sys
+from pydantic import BaseModel, field_validator
+
+class Total(BaseModel):
+    total: float
+
+    @field_validator("total")
+    @classmethod
+    def check(cls, total: float) -> float:
+        if total == 4711:
+            sys.exit("enough")
+        return total
+"""
+
+
+def test_a_schema_that_leaves_costs_its_item_and_not_the_loop(ledger: Database) -> None:
+    """What else runs in the process goes on; the item keeps its claim without a record."""
+    output = PydanticSchema(source=LEAVES, class_name="Total", json_schema={"type": "object"})
+    answers = answering(lambda prompt: WRONG if "number 1 " in prompt else RIGHT)
+    with at_work(ledger, {"small": answers}) as (_, room):
+        job = _job(ledger, 3, TASK.model_copy(update={"output": output}))
+        assert room.pipeline.run_chunk("cheap", job, [1, 2, 3]) == 3
+    states = [item.state for item in results.items(ledger, job)]
+    assert states == [ItemState.DONE, ItemState.QUEUED, ItemState.DONE]
+
+
 def test_no_more_calls_are_in_flight_than_the_gate_admits(ledger: Database) -> None:
     """The provider itself never sees more than that at a time."""
     with at_work(ledger, {"small": answering(RIGHT)}, Latency(0.05), limit=3) as (server, room):
@@ -350,25 +377,54 @@ def test_a_first_answer_is_not_paid_again_for_a_second_opinion_that_is_late(ledg
     assert sorted(call.outcome.value for call in trail.attempts) == ["accepted", "opinion", "provider_trouble"]
 
 
+def _without_answers(ledger: Database, room: EngineRoom) -> int:
+    """Let the first item of a job have three turns, while the others are answered one after the other."""
+    job = _job(ledger, 4)
+    for answered_between in (2, 3, 4):
+        _run_now(ledger, room, job)
+        _run_now(ledger, room, job, answered_between)
+    return job
+
+
 def test_a_document_that_nothing_is_ever_answered_for_goes_up(ledger: Database) -> None:
-    """Three turns without an answer, while ten small calls are answered one after the other, are a refusal."""
+    """Three turns without an answer, and one more between small calls that all are answered, are a refusal."""
     engines = {"small": answering(lambda text: _trouble() if "number 0 " in text else RIGHT)}
     with at_work(ledger, engines) as (server, room):
-        job = _job(ledger, 4)
-        for answered_between in (2, 3, 4):
-            assert results.trail(ledger, job, "doc-0").item.tier == "cheap"
-            _run_now(ledger, room, job)
-            _run_now(ledger, room, job, answered_between)
-        assert server.ledger.answered == {"small": COMPARISONS + 3}
+        job = _without_answers(ledger, room)
+        assert server.ledger.answered == {"small": COMPARISONS + 1 + 3}
     trail = results.trail(ledger, job, "doc-0")
     assert trail.item.tier == "expensive"
     assert [(call.outcome, call.trouble) for call in trail.attempts] == [
-        ("provider_trouble", "overloaded"),
-        ("provider_trouble", "overloaded"),
+        *[("provider_trouble", "overloaded")] * 3,
         ("refused", "overloaded"),
     ]
-    assert sum(call.http_calls for call in trail.attempts) == 3 * MAX_TRIES + COMPARISONS
-    assert trail.attempts[-1].cost_nano_usd == trail.item.cost_nano_usd > 0
+    assert sum(call.http_calls for call in trail.attempts) == 4 * MAX_TRIES + COMPARISONS + 1
+    assert sum(call.cost_nano_usd for call in trail.attempts) == trail.item.cost_nano_usd > 0
+
+
+def test_the_end_of_an_outage_is_held_against_no_document(sqlite_ledger: Database) -> None:
+    """One whose turns all fell into it is asked once more when small calls are answered, and stays in its tier."""
+    outage = iter(range(3 * MAX_TRIES))
+    engines = {
+        "small": answering(lambda text: _trouble() if "number 0 " in text and next(outage, None) is not None else RIGHT)
+    }
+    with at_work(sqlite_ledger, engines) as (_, room):
+        job = _without_answers(sqlite_ledger, room)
+    trail = results.trail(sqlite_ledger, job, "doc-0")
+    assert (trail.item.state, trail.item.tier) == (ItemState.DONE, "cheap")
+    assert [call.outcome for call in trail.attempts] == [*["provider_trouble"] * 3, "accepted"]
+    assert trail.attempts[2].cost_nano_usd > 0, "the small calls were paid for"
+
+
+def test_the_beginning_of_an_outage_is_held_against_no_document(sqlite_ledger: Database) -> None:
+    """One that is asked once more just as the provider goes is not refused: no small call is answered after it."""
+    answers = iter([*[True] * (2 + COMPARISONS), False])
+    engines = {"small": answering(lambda text: _trouble() if "number 0 " in text or not next(answers, True) else RIGHT)}
+    with at_work(sqlite_ledger, engines) as (_, room):
+        job = _without_answers(sqlite_ledger, room)
+    trail = results.trail(sqlite_ledger, job, "doc-0")
+    assert (trail.item.state, trail.item.tier) == (ItemState.QUEUED, "cheap")
+    assert [call.outcome for call in trail.attempts] == ["provider_trouble"] * 4
 
 
 def test_a_fault_of_ours_costs_one_item_its_turn(ledger: Database) -> None:

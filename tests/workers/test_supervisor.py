@@ -13,8 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from storage import workers
+from storage import results, sweeping, workers
+from storage.claims import MAX_CLAIMS
 from storage.database import Database
+from storage.states import FailReason
+from tests.support.ledgers import claim, running_job
 from tests.support.processes import ends_within
 from workers import supervisor
 from workers.supervisor import Supervisor, WorkerCommand
@@ -52,8 +55,10 @@ def _supervisor(
     length: int = 0,
     stall_s: float = 60,
     broker: QueueLengths | None = None,
+    max_memory_mb: int | None = None,
+    job: int = 0,
 ) -> Supervisor:
-    environment: Mapping[str, str] = {"PATH": os.environ["PATH"], "A_TEST_SAYS": "hello"}
+    environment: Mapping[str, str] = {"PATH": os.environ["PATH"], "A_TEST_SAYS": "hello", "JOB": str(job)}
     return Supervisor(
         commands,
         environment=environment,
@@ -61,6 +66,7 @@ def _supervisor(
         broker=broker or QueueLengths(length),  # type: ignore[arg-type]
         log_directory=logs,
         stall_s=stall_s,
+        max_memory_mb=max_memory_mb,
     )
 
 
@@ -130,6 +136,46 @@ def test_only_a_process_that_stands_still_is_replaced(
             _report(sqlite_ledger, name, in_flight=in_flight, blocked=blocked, idle_ms=idle_ms)
             threading.Event().wait(0.05)
         assert (watched.restarts > 0) == replaced
+
+
+def test_a_process_that_falls_silent_is_replaced(
+    sqlite_ledger: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Though no message waits: what it holds is work too, and only its successor gives that back."""
+    monkeypatch.setattr(workers, "HEARD_WITHIN_MS", 500)
+    with _supervisor(sqlite_ledger, tmp_path, Script(("cheap",), code=DEAF), stall_s=0.5) as watched:
+        name = _name(watched)
+        until = time.monotonic() + 1.5
+        while time.monotonic() < until:
+            _report(sqlite_ledger, name, idle_ms=60_000, in_flight=1)
+            threading.Event().wait(0.05)
+        assert watched.restarts == 0
+        _wait(lambda: watched.restarts == 1)
+
+
+GREEDY = """
+import os, time
+from workers.black_box import BlackBox
+BlackBox(int(os.environ["CHEAPFIRST_BLACK_BOX"]), "abc").mark(int(os.environ["JOB"]), 2)
+hoard = [b"x" * 1_000_000 for _ in range(200)]
+time.sleep(60)
+"""
+
+
+def test_what_eats_memory_is_killed_and_its_item_blamed(
+    sqlite_ledger: Database, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What else it held comes back at once, without a claim that counts."""
+    job = running_job(sqlite_ledger, 2)
+    for _ in range(MAX_CLAIMS - 1):
+        claim(sqlite_ledger, job.id, [1, 2], token="lost-1", lease_ms=-1)
+        sweeping.release_expired(sqlite_ledger)
+    claim(sqlite_ledger, job.id, [1, 2], token="abc-1")
+    with _supervisor(sqlite_ledger, tmp_path, Script(("cheap",), code=GREEDY), max_memory_mb=150, job=job.id):
+        _wait(lambda: sweeping.release_expired(sqlite_ledger).requeued == {"cheap": [(job.id, 1)]})
+    assert results.trail(sqlite_ledger, job.id, "item-2").item.fail_reason is FailReason.QUARANTINED
+    assert "more than `workers.max_memory_mb` (150), and was killed" in caplog.text
+    assert f"ended with status -9 while it handled job {job.id} item 2" in caplog.text
 
 
 def test_a_process_that_was_idle_for_long_is_given_time_to_begin(sqlite_ledger: Database, tmp_path: Path) -> None:

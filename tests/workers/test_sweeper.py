@@ -67,6 +67,18 @@ def test_what_a_dead_worker_held_goes_to_the_front_of_its_queue_at_once(ledger: 
     assert broker.brought_forward == [("cheap", 1)]
 
 
+def test_what_may_be_poison_waits_behind_the_backlog(ledger: Database) -> None:
+    """What was claimed twice without a record is the last to be tried again."""
+    job = running_job(ledger, 2)
+    claim(ledger, job.id, [1], lease_ms=-1)
+    _sweep(ledger, PublishedKeys(), cheap=1000)
+    claim(ledger, job.id, [1, 2], lease_ms=-1)
+    published, broker = PublishedKeys(), QueueLengths(cheap=1000)
+    sweeper.sweep(ledger, broker, published)  # type: ignore[arg-type]
+    assert published.keys == {"cheap": [(job.id, 1), (job.id, 2)]}
+    assert broker.brought_forward == [("cheap", 1)]
+
+
 def test_what_ran_out_while_the_ledger_was_away_is_left_to_whoever_lives(ledger: Database) -> None:
     """A worker that could not extend its leases holds answers that are paid for."""
     job = running_job(ledger, 1)

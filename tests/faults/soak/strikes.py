@@ -1,0 +1,118 @@
+"""The faults of a soak, and when each of them comes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from random import Random
+
+from evaluation.model_server.faults import Fault
+from tests.faults.scene import Scene, Service
+from tests.faults.soak.census import children
+from tests.faults.soak.provider import ProviderProcess
+from tests.support.postgres_server import PostgresServer
+
+STORM = {Fault.RATE_LIMITED: 0.3, Fault.SERVER_ERROR: 0.2, Fault.UNAVAILABLE: 0.2}
+GRACE_S = 90.0
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A fault that is to come: when, which, and for how long it lasts where it lasts."""
+
+    at_s: float
+    fault: str
+    lasts_s: float
+    tier: str
+
+
+def plan(random: Random, faults: Sequence[str], every_s: float, until_s: float, longest_s: float) -> list[Planned]:
+    """Return one fault for each `every_s`, at a random moment of its first half; each kind as often as the others."""
+    planned: list[Planned] = []
+    bag: list[str] = []
+    for number in range(int(until_s // every_s)):
+        if not bag:
+            bag = random.sample(faults, len(faults))
+        at_s = (number + random.uniform(0.0, 0.5)) * every_s
+        planned.append(
+            Planned(at_s, bag.pop(), random.uniform(longest_s / 4, longest_s), random.choice(["cheap", "expensive"]))
+        )
+    return planned
+
+
+class Strikes:
+    """Plays faults on a scene. `services` are those that serve now, by tier; a deploy puts others in their place."""
+
+    def __init__(
+        self, scene: Scene, postgres: PostgresServer, provider: ProviderProcess, services: dict[str, Service]
+    ) -> None:
+        self._scene = scene
+        self._postgres = postgres
+        self._provider = provider
+        self._services = services
+        self.killed_holding = 0
+        """How many items the workers that were killed held: each may have cost one call that nobody recorded."""
+        self.unexpected: list[str] = []
+        self._pause = threading.Event()
+        self._play: dict[str, Callable[[Planned], None]] = {
+            "kill -9 worker": self._kill_worker,
+            "kill -9 Redis": self._kill_redis,
+            "FLUSHALL": lambda _: scene.redis.forget_everything(),
+            "kill -9 PostgreSQL": lambda planned: self._postgres_away(planned, postgres.kill),
+            "restart PostgreSQL": lambda planned: self._postgres_away(planned, postgres.stop),
+            "SIGTERM deploy": self._deploy,
+            "storm of 429 and 5xx": self._storm,
+            "provider refuses": self._refuse,
+        }
+
+    def play(self, planned: Planned) -> None:
+        """Play a fault; returns when it is over, however long it takes to recover from it."""
+        self._play[planned.fault](planned)
+
+    def _kill_worker(self, planned: Planned) -> None:
+        for worker in children(self._services[planned.tier].process.pid):
+            os.kill(worker, signal.SIGKILL)
+        self.killed_holding += len(self._scene.leases(planned.tier))
+
+    def _kill_redis(self, planned: Planned) -> None:
+        self._scene.redis.kill()
+        self._pause.wait(planned.lasts_s / 4)
+        self._scene.redis.start()
+
+    def _postgres_away(self, planned: Planned, strike: Callable[[], None]) -> None:
+        strike()
+        self._pause.wait(planned.lasts_s / 2)
+        self._postgres.start()
+
+    def _deploy(self, planned: Planned) -> None:
+        service = self._services[planned.tier]
+        service.process.send_signal(signal.SIGTERM)
+        self._services[planned.tier] = self._scene.serve(planned.tier)
+        status = service.process.wait(2 * GRACE_S)
+        if status:
+            self.unexpected.append(f"a worker of {planned.tier} that was asked to leave ended with {status}")
+
+    def _storm(self, planned: Planned) -> None:
+        self._provider.storm(STORM)
+        self._pause.wait(planned.lasts_s)
+        self._provider.calm()
+
+    def _refuse(self, planned: Planned) -> None:
+        self._provider.refuse()
+        self._pause.wait(planned.lasts_s)
+        self._provider.calm()
+
+
+FAULTS = (
+    "kill -9 worker",
+    "kill -9 Redis",
+    "FLUSHALL",
+    "kill -9 PostgreSQL",
+    "restart PostgreSQL",
+    "SIGTERM deploy",
+    "storm of 429 and 5xx",
+    "provider refuses",
+)
