@@ -75,7 +75,8 @@ class SelfTuning:
         self._size = float(concurrency.limit)
         self._tuned_to = concurrency.limit
         self._doubles = True
-        self._aim = self._pace_per_s = 0.0
+        self._in_storm = False
+        self._aim = self._top = self._pace_per_s = 0.0
         self._grew_at = self._met_limit_at = self._deaf_until = self._fast_at = clock()
         self._answered = 0
         self._latencies_s: list[float] = []
@@ -98,6 +99,9 @@ class SelfTuning:
         """Shrink, once for all the calls that were sent before it was known."""
         now = self._clock()
         self._follow_person()
+        if self._answers_nobody(now):
+            self._head_for(self._top)
+            self._deaf_until = now + self._reaction_s
         if now < self._deaf_until:
             return
         if now - self._met_limit_at < 2 * self._reaction_s and not self._doubles:
@@ -112,6 +116,12 @@ class SelfTuning:
         if len(peers) > 1:
             self._follow_person()
             self._move_to(self._size + TOWARDS_PEERS * (sum(peers) / len(peers) - self._size))
+
+    def _answers_nobody(self, now: float) -> bool:
+        """Tell whether refusals are a storm: it says nothing of how many calls are taken once it is over."""
+        if not self._in_storm:
+            self._in_storm = now >= self._deaf_until and not self._doubles
+        return self._in_storm and not self._answered
 
     def _is_held_back(self) -> bool:
         """Tell whether the size of the gate is what holds calls back."""
@@ -134,13 +144,18 @@ class SelfTuning:
         self._move_to(self._size + by)
 
     def _shrink(self, kept: float) -> None:
-        self._doubles = False
-        self._aim = self._size
-        self._move_to(min(self._size * kept, max(1.0, self._size - 1)))
-        self._pace_per_s = max(self._aim - self._size, 1.0) / RETURN_S
+        self._doubles = self._in_storm = False
+        was, in_a_row = self._size, self._clock() - self._met_limit_at < 2 * self._reaction_s
+        self._top = max(self._top, was) if in_a_row else was
+        self._move_to(min(was * kept, max(1.0, was - 1)))
+        self._head_for(was)
         self._met_limit_at = self._clock()
         self._deaf_until = self._met_limit_at + self._reaction_s
         self._answered = 0
+
+    def _head_for(self, size: float) -> None:
+        self._aim = size
+        self._pace_per_s = max(size - self._size, 1.0) / RETURN_S
 
     def _note_latency(self, seconds: float) -> None:
         self._answered += 1

@@ -145,11 +145,11 @@ def test_a_storm_passes(tmp_path: Path) -> None:
 def test_a_call_whose_connection_is_cut_is_not_billed(tmp_path: Path) -> None:
     """The server's ledger counts no answer that its storm kept from arriving."""
     (tmp_path / "engines.py").write_text(ENGINES)
-    arguments = ("--engines", str(tmp_path / "engines.py"), "--storms", "--latency-ms", "300")
+    arguments = ("--engines", str(tmp_path / "engines.py"), "--storms", "--latency-ms", "600")
     with _serving(*arguments) as (base_url, _), ThreadPoolExecutor(1) as pool:
         asked = pool.submit(_ask, base_url)
         while not json.loads(_get(base_url, "/calls/totals"))["in_flight"]:
-            pass
+            assert not asked.done()
         _begin(base_url, seconds=0.1, connections="cut")
         assert isinstance(asked.exception(10), OSError | http.client.HTTPException)
         _until_answered(base_url)

@@ -29,7 +29,7 @@ def test_storms_cost_time_and_nothing_else(make_scene: Callable[..., Scene], tri
     kinds = [kind for kind in STORMS if kind != DNS or hosts.works()]
     trial.random.shuffle(kinds)
     scene = _scene(make_scene, hosts, timeout_s=trial.size(5.0, 10.0))
-    scene.submit(trial.size(1200, 60_000))
+    scene.submit(trial.size(800, 60_000))
     weather, passed = Weather(scene, hosts), []
     for kind in kinds[: trial.size(2, len(kinds))]:
         threading.Event().wait(trial.random.uniform(0.0, trial.size(0.5, 5.0)))

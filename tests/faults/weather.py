@@ -61,11 +61,12 @@ class Weather:
         self._scene = scene
         self._hosts = hosts
         self._answers: deque[tuple[float, int]] = deque()
+        self._before = 0.0
         self._pause = threading.Event()
 
     def storm(self, kind: str, seconds: float, within_s: float) -> Passed:
-        """Play a storm once answers come at a steady rate, and wait until they do again."""
-        before = self._steady_rate()
+        """Play a storm, the first of them once answers come at a steady rate, and wait until they do again."""
+        before = self._before = self._before or self._steady_rate()
         began = time.monotonic()
         if kind == DNS:
             self._hosts.forget()
