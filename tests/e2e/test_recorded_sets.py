@@ -9,12 +9,16 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
+from producer.documents.intake import read_documents
 from producer.embedded.redis_binary import find_redis_binary
 from routing.answer import parse_answer
 from routing.completion import FinishReason
+from routing.document import Document
 from routing.errors import ServiceUnreachableError
+from routing.row_reader import RowReader
+from routing.task import InputSpec
 from tests.support.documents import write_lines
-from tests.support.recorded_sets import recorded_rows
+from tests.support.recorded_sets import DATA, recorded_rows
 from tests.support.runs import ROOT, Workplace
 from tests.support.services import missing
 
@@ -98,6 +102,41 @@ def test_every_real_receipt_comes_out_once_with_its_label_compared(tmp_path: Pat
     assert sorted(row["custom_id"] for row in results) == sorted(row["custom_id"] for row in rows)
     assert {"cheap", "expensive"} <= {row["tier"] for row in results}
     assert ran.json["accuracy"] is not None
+
+
+def test_real_pdfs_come_out_as_their_labels_say(tmp_path: Path) -> None:
+    """No model was recorded on them: the label itself answers, for every other one the expensive tier alone."""
+    _needs_redis()
+    rows = [
+        row
+        for row in recorded_rows("pdf_documents/documents.jsonl", DOCUMENTS)
+        if row["pdf"] is not None and row["domain"] == "sport/swimming"
+    ]
+    schema = json.loads((DATA / "pdf_documents" / rows[0]["schema"]).read_text())
+    files = [DATA / "pdf_documents" / row["pdf"] for row in rows]
+    documents = [one for one in read_documents(files, RowReader(InputSpec())) if isinstance(one, Document)]
+    assert len(documents) == len(rows)
+    labels = {document.custom_id: row["expected"] for document, row in zip(documents, rows, strict=True)}
+    recordings = [
+        {
+            "custom_id": document.custom_id,
+            "text": document.text,
+            "models": {
+                "first": {"text": "I see no results."} if number % 2 else {"output": labels[document.custom_id]},
+                "last": {"output": labels[document.custom_id]},
+            },
+        }
+        for number, document in enumerate(documents)
+    ]
+    write_lines(tmp_path / "recordings.jsonl", *recordings)
+    _task(tmp_path / "task", schema, ("first", "last"))
+    ran = Workplace(tmp_path).run("run", "task", *map(str, files), "--name", "set", "--json")
+    assert ran.code == 0, ran.err
+    results = _results(tmp_path)
+    assert {row["custom_id"]: row["output"] for row in results} == labels
+    assert [row["tier"] for row in results] == [
+        "expensive" if number % 2 else "cheap" for number in range(len(documents))
+    ]
 
 
 def _needs_redis() -> None:
