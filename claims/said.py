@@ -38,7 +38,7 @@ def beside_the_claims(replayed: Sequence[Replayed]) -> list[Said]:
         _of_quality(extraction, replayed),
         _of_saving("copilot by a classifier: 58 % cheaper", classifying, CLASSIFIER_SAVED),
         _of_classifiers([one for one in replayed if one.classified is not None]),
-        _of_saving("chatbot, rules with classifier and escalation: 38-44 % cheaper at parity", hybrid, HYBRID_SAVED),
+        _of_saving("chatbot, hybrid: 38-44 % cheaper at parity", hybrid, HYBRID_SAVED),
         _of_saving("in general: 40-60 % cheaper", replayed, GENERAL_SAVED),
         _of_verdicts(replayed),
     ]
@@ -49,7 +49,7 @@ def _of_saving(claim: str, cases: Sequence[Replayed], saved: float) -> Said:
     reaching = [one for one in safe if one.saved >= saved]
     if not cases:
         return Said(claim, "not replayed", "no data")
-    shown = ", ".join(f"{one.saved:.1%} ({one.case.title}, {one.case.checks})" for one in reaching)
+    shown = ", ".join(f"{one.saved:.1%} ({_named(one)})" for one in reaching)
     most = max(safe, key=lambda one: one.saved, default=None)
     instead = "none is safe" if most is None else f"the most at a safe quality is {most.saved:.1%}"
     told = f"{len(reaching)} of {len(cases)} cases, at a safe quality: {shown}" if reaching else f"no case: {instead}"
@@ -69,7 +69,11 @@ def _of_quality(cases: Sequence[Replayed], everywhere: Sequence[Replayed]) -> Sa
 
 def _surely(one: Replayed) -> str:
     interval = f"[{points(one.interval.low)}, {points(one.interval.high)}]"
-    return f"{points(one.difference)} {interval} ({one.case.title}, {one.case.checks})"
+    return f"{points(one.difference)} {interval} ({_named(one)})"
+
+
+def _named(one: Replayed) -> str:
+    return f"{one.case.data_set}: {one.case.title}, {one.case.checks}"
 
 
 def _of_classifiers(cases: Sequence[Replayed]) -> Said:
@@ -96,5 +100,5 @@ def _of_verdicts(cases: Sequence[Replayed]) -> Said:
 
 
 def points(share: float) -> str:
-    """Return a difference of shares in points, with its sign."""
-    return f"{share * 100:+.1f}"
+    """Return a difference of shares in points, with its sign; what rounds to nothing is `+0.0`."""
+    return f"{round(share * 100, 1) + 0.0:+.1f}"

@@ -149,3 +149,14 @@ def test_the_kept_document_has_every_case() -> None:
         assert all(
             f"{model.title} {model.input_usd:g} / {model.output_usd:g}" in text for model in case.models.values()
         )
+
+
+def test_the_readme_says_what_the_document_does() -> None:
+    """Each row of its table has the saving and the difference of a case in the document."""
+    readme = DOCUMENT.parents[1].joinpath("README.md").read_text(encoding="utf-8")
+    section = readme.partition("## What it saves")[2].partition("\n## ")[0]
+    rows = [line.strip("|").split("|") for line in section.splitlines() if line.startswith("| ")][1:]
+    kept = DOCUMENT.read_text(encoding="utf-8").splitlines()
+    for *_, saved, difference in rows:
+        assert any(f"| {difference.strip()} |" in line and f"| {saved.strip()} [" in line for line in kept)
+    assert len(rows) >= 5

@@ -16,7 +16,7 @@ RESAMPLES = 1_000
 DOCUMENTS = 120
 MARGIN = 0.08
 CONFIDENCE = 0.9
-TOLERANCE = 0.999
+TOLERANCE = 0.99
 """How sure the test is to pass where a bound is broken exactly as often as it may be."""
 LEVELS = 20
 FIRST_COST, OPINION_COST, LAST_COST = 10, 5, 100
