@@ -52,7 +52,6 @@ class LedgerEvidence:
 class _Tally:
     """Documents that began below the last tier, added up."""
 
-    first: str
     last: str
     prices: PriceList
     latency_budget_ms: int | None
@@ -108,7 +107,7 @@ def ledger_evidence(
     """Return what this ledger holds of a task, as far as its jobs called as they would now."""
     running = rollout.applied(task)
     past, historian = TaskHistory(database, task, rollout), Historian(running, prices)
-    tally = _Tally(task.tiers[0].name, task.tiers[-1].name, prices, terms.latency_budget_ms)
+    tally = _Tally(task.tiers[-1].name, prices, terms.latency_budget_ms)
     seen = set()
     for item, path in past.read():
         historian.add(item, path)
@@ -123,7 +122,7 @@ def ledger_evidence(
     return LedgerEvidence(
         case=case,
         tiers=_tiers(running, history, case, terms.confidence),
-        rules=_rules(database, task, past.job_ids, case, terms.confidence),
+        rules=_rules(database, task, past.alike_ids, case, terms.confidence),
         items_per_month=_items_per_month(database, task.name),
         jobs=len(past.job_ids),
         jobs_left_aside=past.jobs_left_aside,
@@ -205,8 +204,10 @@ def _rests_on(case: RoutingCase, evidence: LedgerEvidence | None) -> dict[str, i
 def _figures(case: RoutingCase, terms: Terms, advice: Advice) -> dict[str, Any]:
     found = advice.figures
     share = case.settled / case.tried if case.tried else None
-    each = None if share is None else (share * case.last.mean - case.below.mean) / NANO_PER_USD
-    months = None if terms.items_per_month is None else terms.items_per_month * terms.months
+    each = None
+    if share is not None and case.last.count:
+        each = (share * case.last.mean - case.below.mean) / NANO_PER_USD
+    items = None if terms.items_per_month is None else terms.items_per_month * terms.months
     return {
         "passes_cheap": _with(share, found.settled),
         "expensive_mends": _with(case.mended / case.asked if case.asked else None, found.mended),
@@ -214,8 +215,8 @@ def _figures(case: RoutingCase, terms: Terms, advice: Advice) -> dict[str, Any]:
         "expensive_usd_per_item": _with(case.last.mean / NANO_PER_USD if case.last.count else None, found.last_usd),
         "saving_usd_per_item": _with(each, found.saving_per_item_usd),
         "net_saving_usd": None
-        if found.net_usd is None or each is None or months is None
-        else _with(each * months - terms.engineering_usd, found.net_usd),
+        if found.net_usd is None or items is None
+        else _with(None if each is None else each * items - terms.engineering_usd, found.net_usd),
         "latency_p95_ms": case.p95_ms,
         "over_latency_budget": None
         if found.late is None

@@ -30,6 +30,8 @@ class TaskHistory:
     task: FrozenTask
     rollout: Rollout
     job_ids: list[int] = field(default_factory=list)
+    alike_ids: list[int] = field(default_factory=list)
+    """Those of them that also routed by the rules of now."""
     jobs_left_aside: int = 0
 
     def read(self) -> Iterator[tuple[PastItem, TrialPath]]:
@@ -39,7 +41,8 @@ class TaskHistory:
         for job_id, text in jobs_of_tasks(self.database, names, MOST_JOBS):
             if not left:
                 return
-            path = path_of_job(self.rollout.applied(FrozenTask.model_validate_json(text)), running)
+            job = self.rollout.applied(FrozenTask.model_validate_json(text))
+            path = path_of_job(job, running)
             if path is None:
                 self.jobs_left_aside += 1
                 continue
@@ -51,3 +54,5 @@ class TaskHistory:
                     break
             if left < before:
                 self.job_ids.append(job_id)
+                if path is TrialPath.ROUTED and job.route.rules == running.route.rules:
+                    self.alike_ids.append(job_id)
