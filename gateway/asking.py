@@ -214,7 +214,8 @@ class Asking:
             raise trouble
         lesser = step_down(answer, manner, self._model.shapes)
         if lesser is None:
-            raise refusal_of(answer, self._model.spec)
+            messages = (message.content for message in self._call.prompt.messages)
+            raise refusal_of(answer, self._model.spec, self._model.headers.values(), messages)
         return lesser
 
     def _answered(self) -> None:

@@ -12,7 +12,7 @@ from gateway.providers.provider import Manner, Shape
 from routing.errors import CallRefusedError, ProviderTroubleError, Trouble
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from gateway.transport import HttpAnswer
     from routing.deployment import ModelSpec
@@ -22,6 +22,8 @@ _OVERLOADED_FROM = 500
 _FORM_STATUSES = frozenset({400, 404, 415, 422, 501})
 _CODE = re.compile(r"[a-zA-Z0-9_.\-]{1,64}")
 _MOST_OF_BODY = 4096
+_LEAST_OF_WORD = 8
+"""Letters of a header's word within a code that are no accident."""
 _MOVED = "The address has moved, and keys are not sent after it: correct `base_url` of `models.{name}`."
 _LONG_DOCUMENT = "The document is too long for this model."
 _ABOUT_SHAPE = {
@@ -81,18 +83,30 @@ def step_down(answer: HttpAnswer, manner: Manner, shapes: Sequence[Shape]) -> Ma
     return None
 
 
-def refusal_of(answer: HttpAnswer, spec: ModelSpec) -> CallRefusedError:
+def refusal_of(
+    answer: HttpAnswer, spec: ModelSpec, headers: Iterable[str] = (), messages: Iterable[str] = ()
+) -> CallRefusedError:
     """Return the error for a call that can never succeed. Of the provider's own words, only its code is told.
 
+    Nor that where it gives back what it was sent: a value of our headers, the key among them, or part of the messages.
     An account without credit is status 402, whatever the provider calls it.
     """
     code = _code(answer.body)
+    shown = "" if _is_echo(code.casefold(), headers, messages) else code
     told = f"Model `{spec.name}` ({spec.provider}: {spec.model}) refused the call with status {answer.status}"
     status = _PAYMENT_REQUIRED if code in _NO_CREDIT else answer.status
     remedy = (_LONG_DOCUMENT if code in _TOO_LONG else _REMEDIES.get(status, "")).format(
         variable=spec.api_key_variable or "the key's variable", name=spec.name
     )
-    return CallRefusedError(f"{told}{f' ({code})' if code else ''}. {remedy}".rstrip(), status)
+    return CallRefusedError(f"{told}{f' ({shown})' if shown else ''}. {remedy}".rstrip(), status)
+
+
+def _is_echo(code: str, headers: Iterable[str], messages: Iterable[str]) -> bool:
+    """Tell whether a code is part of what was sent, or holds a word of a header."""
+    told = [value.casefold() for value in headers]
+    if any(code in value for value in told) or any(code in message.casefold() for message in messages):
+        return True
+    return any(len(word) >= _LEAST_OF_WORD and word in code for value in told for word in value.split())
 
 
 def _code(body: bytes) -> str:

@@ -17,6 +17,11 @@ if TYPE_CHECKING:
 
 M = TypeVar("M", bound=BaseModel)
 
+MOST_SUGGESTIONS = 50
+"""Of one file: looking for the word that was meant takes longer than finding the mistake."""
+LONGEST_SUGGESTED = 100
+"""Characters of a word that something near is looked for."""
+
 
 def validate(model: type[M], source: YamlSource) -> tuple[M | None, list[Problem]]:
     """Return a file's data as a model, with every mistake in it.
@@ -28,7 +33,7 @@ def validate(model: type[M], source: YamlSource) -> tuple[M | None, list[Problem
         return model.model_validate(source.data), []
     except ValidationError as error:
         details = error.errors(include_url=False)
-    problems = [_problem(detail, model, source) for detail in details]
+    problems = [_problem(detail, model, source, suggest=n < MOST_SUGGESTIONS) for n, detail in enumerate(details)]
     wrong = {detail["loc"] for detail in details}
     try:
         return model.model_validate(_without(source.data, wrong)), problems
@@ -51,16 +56,16 @@ def in_order(problems: Iterable[Problem]) -> list[Problem]:
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """Return a suggestion for a name that is not known, empty where nothing is near."""
-    close = get_close_matches(name, list(known), n=1, cutoff=0.6)
+    close = get_close_matches(name, list(known), n=1, cutoff=0.6) if len(name) <= LONGEST_SUGGESTED else []
     return f"did you mean `{close[0]}`?" if close else ""
 
 
-def _problem(detail: ErrorDetails, model: type[BaseModel], source: YamlSource) -> Problem:
+def _problem(detail: ErrorDetails, model: type[BaseModel], source: YamlSource, *, suggest: bool) -> Problem:
     path = detail["loc"]
     key = str(detail["loc"][-1]) if detail["loc"] else ""
     if detail["type"] == "extra_forbidden":
-        known = _keys_at(model, detail["loc"][:-1])
-        suggestion = nearest(key, known) or f"known here: {', '.join(sorted(known))}"
+        known = _keys_at(model, detail["loc"][:-1]) if suggest else []
+        suggestion = nearest(key, known) or (f"known here: {', '.join(sorted(known))}" if known else "")
         return source.problem(path, f"`{key}` is not a key here", suggestion, at_key=True)
     if detail["type"] == "missing":
         return source.problem(path[:-1] if path in source.values else path, f"`{key}` is missing")

@@ -33,6 +33,24 @@ def test_any_other_429_passes() -> None:
     assert trouble_of(_answer(429, "rate_limit_exceeded"), 3) is not None
 
 
+@pytest.mark.parametrize(
+    "code", ["sk-secret-4711", "SK-SECRET-4711", "secret-4711", "bad_sk-secret-4711", "Schmidt-Meier"]
+)
+@pytest.mark.parametrize("place", ["code", "type"])
+def test_a_code_that_gives_back_what_was_sent_is_not_told(code: str, place: str) -> None:
+    """Some providers put the key they refuse, or a word of the document, where others put a code."""
+    answer = HttpAnswer(400, {}, json.dumps({"error": {place: code}}).encode())
+    headers, messages = ["application/json", "Bearer sk-secret-4711"], ["To: Schmidt-Meier, a model"]
+    assert code.casefold() not in str(refusal_of(answer, SPEC, headers, messages)).casefold()
+
+
+@pytest.mark.parametrize("code", ["model_not_found", "invalid_request_error", "DeploymentNotFound", "1100"])
+def test_any_other_code_is_told(code: str) -> None:
+    """Words that any document holds hide none."""
+    headers, messages = ["application/json", "Bearer sk-secret-4711"], ["not found: a model, a request. No. 110"]
+    assert f"({code})" in str(refusal_of(_answer(400, code), SPEC, headers, messages))
+
+
 def test_the_field_for_tokens_changes_once() -> None:
     """A server that refuses both is not asked for ever."""
     said = _answer(400, message="Unsupported parameter: 'max_tokens'. Use 'max_completion_tokens' instead.")

@@ -7,11 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-import re
 import sys
 import time
 from collections import Counter
-from pathlib import Path
 
 from gateway.gateway import Gateway
 from gateway.httpx_transport import HttpxTransport
@@ -19,21 +17,11 @@ from gateway.pyreqwest_transport import PyreqwestTransport
 from routing.completion import Message, Prompt
 from routing.deployment import ModelSpec
 from routing.errors import ProviderTroubleError
+from tests.support.resident_memory import forget_peak, peak_mb, resident_mb
 
 CLIENTS = {"pyreqwest": PyreqwestTransport, "httpx": HttpxTransport}
 TIMEOUT_S = 20.0
 _PROMPT = Prompt((Message("user", "TOTAL 9.00"),), {"type": "object"})
-_STATUS = Path("/proc/self/status")
-
-
-def _resident_mb(line: str) -> float:
-    found = re.search(rf"{line}:\s+(\d+) kB", _STATUS.read_text())
-    assert found is not None
-    return int(found[1]) / 1024
-
-
-def _forget_peak() -> None:
-    Path("/proc/self/clear_refs").write_text("5")
 
 
 async def _ask(client: str, calls: int, base_url: str) -> dict[str, object]:
@@ -47,10 +35,10 @@ async def _ask(client: str, calls: int, base_url: str) -> dict[str, object]:
             return error.trouble
         return answer.text[:10]
 
-    _forget_peak()
-    idle_mb, began = _resident_mb("VmRSS"), time.monotonic()
+    forget_peak()
+    idle_mb, began = resident_mb(), time.monotonic()
     outcomes = Counter(await asyncio.gather(*(outcome() for _ in range(calls))))
-    taken = {"outcomes": outcomes, "peak_mb": _resident_mb("VmHWM") - idle_mb, "took_s": time.monotonic() - began}
+    taken = {"outcomes": outcomes, "peak_mb": peak_mb() - idle_mb, "took_s": time.monotonic() - began}
     await gateway.aclose()
     return taken
 

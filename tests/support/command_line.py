@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 from dataclasses import dataclass
 from typing import Any
@@ -36,3 +38,12 @@ class CommandLine:
             main([str(argument) for argument in arguments])
         out, err = self._captured.readouterr()
         return Ended(int(ended.value.code or 0), out, err)
+
+
+def run_command(*arguments: object) -> Ended:
+    """Run one command where no test captures what is printed."""
+    out, err = (io.TextIOWrapper(io.BytesIO(), "utf-8", write_through=True) for _ in range(2))
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), pytest.raises(SystemExit) as ended:
+        main([str(argument) for argument in arguments])
+    told = [stream.buffer.getvalue().decode() for stream in (out, err)]  # type: ignore[attr-defined] # BytesIO
+    return Ended(int(ended.value.code or 0), *told)

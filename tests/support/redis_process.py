@@ -29,15 +29,16 @@ _POLL_S = 0.02
 class RedisProcess:
     """A server on loopback, up while the context lasts except between `kill` and `start`."""
 
-    def __init__(self, folder: Path, persistence: Persistence = "none") -> None:
+    def __init__(self, folder: Path, persistence: Persistence = "none", password: str = PASSWORD) -> None:
         folder.mkdir(parents=True, exist_ok=True)
+        self.folder = folder
         with socket.create_server(("127.0.0.1", 0)) as probe:
             port = probe.getsockname()[1]
-        self.url = f"redis://:{PASSWORD}@127.0.0.1:{port}/0"
+        self.url = f"redis://:{password}@127.0.0.1:{port}/0"
         self._log = folder / "redis.log"
         self._configuration = folder / "redis.conf"
         self._configuration.write_text(
-            f"bind 127.0.0.1\nport {port}\nrequirepass {PASSWORD}\ndir {folder}\nsave ''\n"
+            f"bind 127.0.0.1\nport {port}\nrequirepass {password}\ndir {folder}\nsave ''\n"
             f"appendonly {'no' if persistence == 'none' else 'yes'}\n"
             f"appendfsync {'everysec' if persistence == 'none' else persistence}\n"
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
 from typing import TYPE_CHECKING
 
 import orjson
@@ -30,7 +31,7 @@ def read_rows(file: BinaryIO, limits: IntakeLimits, head: bytes = b"") -> Iterat
                 f"the line has {line.length_bytes} bytes; {limits.max_line_bytes} are allowed",
             )
         elif not line.isspace():
-            yield _parse(line, number)
+            yield _parse(line.removeprefix(BOM_UTF8), number)  # files may be joined that each began with a mark
 
 
 def _parse(line: bytes, number: int) -> Row | BadRow:

@@ -1,0 +1,192 @@
+"""Names, ids, fields and answers of people who mean harm, in everything that is handed out of a job."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+from markdown_it import MarkdownIt
+from sqlalchemy import text
+
+from producer.evidence_report import evidence_report
+from producer.ledger import open_ledger
+from producer.report_page.markdown import report_markdown
+from producer.report_page.page import report_page
+from storage.database import Database
+from tests.support.command_line import CommandLine
+from tests.support.ended_jobs import RECEIPT, LedgerJob, documents
+from tests.support.measured_jobs import measured_job
+from workers.settings import read_settings
+
+FORMULAS = [
+    *("=1+1", "+1+1", "-1+1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "=cmd|' /C calc'!A0", '=HYPERLINK("http://x";"y")'),
+    *("\uff1d1+1", "\uff0b1", "\uff0d1+1", "\uff20A1", "=1\x00"[:2], '"=1+1', "=1+1\n=2+2", "-1-1", "+", "=", "@"),
+]
+MARKUP = [
+    "<script>alert(1)</script>",
+    "</script><script>alert(1)</script>",
+    '"><img src=http://127.0.0.1:1/x onerror=alert(1)>',
+    "' onmouseover='alert(1)",
+    "</style></title></textarea></svg><svg onload=alert(1)>",
+    "<a href='javascript:alert(1)'>x</a>",
+    "<iframe srcdoc='<script>alert(1)</script>'></iframe>",
+    "<base href=http://127.0.0.1:1/><link rel=stylesheet href=//127.0.0.1:1/x.css>",
+    "<meta http-equiv=refresh content='0;url=http://127.0.0.1:1/'>",
+    "<!-- --><![CDATA[ ]]><?php ?>",
+    "&lt;script&gt;alert(1)&lt;/script&gt;",
+    "{{ 7*7 }}{% raw %}${7*7}",
+    "$E=mc^2$ \\alpha _{x}",
+    "[x](javascript:alert(1)) ![x](http://127.0.0.1:1/x) <http://127.0.0.1:1/>",
+    "| a | b |\n|---|---|\n# heading\n- item\n> quote\n```html\n<script>alert(1)</script>\n```",
+    "[x]: http://127.0.0.1:1/x\n[x] *a* __b__ ~~c~~ `d`",
+    "\u202etxet\u202c \u2066x\u2069",
+]
+LEADING = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+FETCHED = {"src", "href", "xlink:href", "srcset", "data", "action", "srcdoc", "background", "poster", "formaction"}
+
+
+class Parsed(HTMLParser):
+    """A page as a browser takes it apart: what it would run, and what it would fetch or lead to."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: set[str] = set()
+        self.run: list[str] = []
+        self.addresses: list[str] = []
+        self.text = ""
+        self.feed(page)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        self.run += [name for name, _ in attrs if name.startswith("on")]
+        self.addresses += [value or "" for name, value in attrs if name in FETCHED]
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def is_harmless(page: Parsed) -> bool:
+    """Tell whether nothing on a page runs, and nothing leads out of it."""
+    dangerous = {"script", "iframe", "object", "embed", "base", "link", "img", "form", "input"}
+    return not (page.tags & dangerous or page.run or [one for one in page.addresses if not one.startswith("#")])
+
+
+def spread(ledger: Database, job_id: int, name: str) -> None:
+    """Give this name to everything that somebody else may have named: models, tiers, items, failed fields."""
+    failures = json.dumps([{"check": name, "field": name, "reason": name}])
+    with ledger.write() as connection:
+        for statement in (
+            "UPDATE attempts SET model = :name, price_source = :name, cause = :name, failures = :failures",
+            "UPDATE attempts SET trouble = :name WHERE outcome <> 'accepted'",
+            "UPDATE items SET cause = :name",
+            "UPDATE items SET custom_id = :name || position WHERE job_id = :job",
+        ):
+            given = {"name": name, "failures": failures, "job": job_id}
+            connection.execute(text(statement), {key: given[key] for key in given if f":{key}" in statement})
+
+
+@pytest.fixture(scope="module")
+def reports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """The report of a job, with each name in turn given to everything in it."""
+    from storage import migrate
+
+    database = Database(f"sqlite:///{tmp_path_factory.mktemp('names') / 'ledger.db'}")
+    migrate.upgrade(database)
+    job = measured_job(database, name="names")
+    made = {}
+    for name in MARKUP:
+        spread(database, job.id, name)
+        made[name] = evidence_report(database, "names") | {"job": name}
+    database.close()
+    return made
+
+
+@pytest.mark.parametrize("name", MARKUP)
+def test_no_name_is_run_or_fetched_on_the_page_of_a_report(reports: dict[str, Any], name: str) -> None:
+    """The job, models, tiers, checks, fields, items and answers are text on it, whatever they look like."""
+    page = Parsed(report_page(reports[name]))
+    assert is_harmless(page)
+    assert " ".join(name.split()) in " ".join(page.text.split())
+
+
+@pytest.mark.parametrize("name", MARKUP)
+def test_no_name_is_run_or_fetched_where_a_report_in_markdown_is_shown(reports: dict[str, Any], name: str) -> None:
+    """A reader that lets HTML through shows neither element nor link nor picture of it, and no cell more."""
+    shown = MarkdownIt("commonmark", {"html": True}).enable("table").render(report_markdown(reports[name]))
+    plain = MarkdownIt("commonmark").enable("table").render(report_markdown(reports[MARKUP[-1]]))
+    page = Parsed(shown)
+    assert is_harmless(page)
+    assert page.tags == Parsed(plain).tags
+    assert shown.count("<td") == plain.count("<td")
+
+
+@pytest.mark.parametrize("name", [*FORMULAS, *MARKUP])
+def test_no_cell_of_an_export_is_a_formula(cheapfirst: CommandLine, home_ledger: Database, name: str) -> None:
+    """In no column, the header's included: ids, outputs, rejected outputs, models, tiers and checks."""
+    properties: dict[str, Any] = {"company": {"type": "string"}, name: {"type": "string"}}
+    output = RECEIPT.output.model_copy(update={"json_schema": {"type": "object", "properties": properties}})
+    job = LedgerJob(home_ledger, documents(f"{name}1", f"{name}2"), RECEIPT.model_copy(update={"output": output}))
+    job.accept({"company": name, name: name})
+    job.fail({"company": name, name: [name, {name: name}]}, (name, name))
+    with home_ledger.write() as connection:
+        connection.execute(text("UPDATE attempts SET model = :name, tier = :name"), {"name": name})
+    written = cheapfirst("results", "receipt-1", "--format", "csv")
+    assert written.code == 0, written.err
+    rows = list(csv.reader(io.StringIO(written.out, newline="")))
+    assert [len(row) for row in rows] == [len(rows[0])] * 3
+    begins = [cell for row in rows for cell in row if cell.startswith(LEADING)]
+    assert begins == []
+    assert rows[1][0].removeprefix("'") == f"{name}1"
+
+
+@pytest.mark.parametrize(
+    "custom_id",
+    [
+        "../../escaped",
+        "/tmp/escaped",
+        "a/../../../escaped",
+        "..\\escaped",
+        "%2e%2e/escaped",
+        "~/escaped",
+        "con",
+        "a" * 256,
+    ],
+)
+def test_no_id_is_a_path(
+    cheapfirst: CommandLine, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, custom_id: str
+) -> None:
+    """Whatever an item is called, files are written where the user says, under names of ours."""
+    folder = tmp_path / "work" / "inner"
+    folder.mkdir(parents=True)
+    monkeypatch.chdir(folder)
+    with open_ledger(read_settings(), create=True) as database:
+        LedgerJob(database, documents(custom_id)).accept({"company": "x"})
+    assert cheapfirst("results", "receipt-1", "--output", "out.csv").code == 0
+    assert cheapfirst("results", "receipt-1", "--output", "out.jsonl").code == 0
+    assert cheapfirst("report", "receipt-1", "--html", "out.html").code == 0
+    assert cheapfirst("record", "receipt-1", "--output", "recorded").code == 0
+    assert cheapfirst("show", custom_id).code == 0
+    written = {
+        str(file.relative_to(tmp_path)) for file in tmp_path.rglob("*") if file.is_file() and home not in file.parents
+    }
+    beside = {name for name in written if not name.startswith(("work/inner/out.", "work/inner/recorded/"))}
+    assert beside == set()
+
+
+@pytest.mark.parametrize("name", ["../escaped", "/tmp/escaped", "a/b", "..", "", "a\nb", "<script>", "-x", "a" * 101])
+def test_no_name_of_a_job_is_a_path(
+    cheapfirst: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """Files are named after jobs, so a job is not called anything that leads elsewhere."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("REDIS_URL", "redis://127.0.0.1:1/0")
+    assert cheapfirst("init").code == 0
+    submitted = cheapfirst("submit", "invoices", "invoices/documents", f"--name={name}")
+    assert submitted.code in {2, 3}
+    assert "escaped" not in {file.name for file in tmp_path.parent.rglob("*")}
