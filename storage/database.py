@@ -99,7 +99,7 @@ class Database:
                 raise ServiceUnreachableError(
                     f"The ledger at {self.address} cannot be reached.", "Start it, or correct DATABASE_URL."
                 ) from error
-            raise
+            raise _without_values(error) from None
 
     def insert(self, table: Any) -> sqlite.Insert | postgresql.Insert:  # noqa: ANN401 - any mapped class
         """Return an INSERT that knows ON CONFLICT, in this database's form."""
@@ -166,6 +166,24 @@ def _begin_sqlite(connection: Connection) -> None:
     # A transaction that will write takes the lock at once: upgrading later fails where another one wrote meanwhile.
     immediate = connection.get_execution_options().get("immediate", False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
+
+
+def _without_values(error: DBAPIError) -> DBAPIError:
+    """Return the same error as its code, the names of what it speaks of, and its statement.
+
+    A database's own message quotes values of rows ("Failing row contains ..."), and whatever escapes a worker is
+    logged and sent on to Redis and Flower.
+    """
+    diagnosis = getattr(error.orig, "diag", None)
+    told = (
+        getattr(error.orig, "sqlstate", None),
+        getattr(error.orig, "sqlite_errorname", None),
+        *(getattr(diagnosis, f"{name}_name", None) for name in ("table", "column", "constraint")),
+    )
+    assert error.orig is not None  # what the driver raised
+    original = type(error.orig)(" ".join(filter(None, told)))
+    quiet = type(error)(error.statement, None, original, hide_parameters=True)
+    return quiet.with_traceback(error.__traceback__)
 
 
 def _is_full(error: DBAPIError) -> bool:

@@ -36,6 +36,14 @@ _MAX_BROKER_CONNECTIONS = 1_000
 """kombu's own default raises `Too many connections` once threads publish side by side."""
 
 
+class WorkerFaultError(Exception):
+    """A fault of ours in a worker, told by its kind and its place.
+
+    The error's own message may quote a document, and Celery writes what escapes a task to its log, to Redis as an
+    event, and on Flower's pages.
+    """
+
+
 class WorkerApp(Celery):  # type: ignore[misc] # Celery is untyped
     """A Celery application of one deployment. It holds the engine where it runs as a worker."""
 
@@ -90,7 +98,12 @@ class WorkerApp(Celery):  # type: ignore[misc] # Celery is untyped
             raise UsageError(f"A message on `{tier}` has {error.error_count()} faults and was put aside.") from None
         if self.engine is None:
             raise UsageError("This worker runs another pool.", "Start it without -P: its own pool holds the engine.")
-        return self.engine.pipeline.run_chunk(tier, chunk.job, chunk.items)
+        try:
+            return self.engine.pipeline.run_chunk(tier, chunk.job, chunk.items)
+        except CheapfirstError:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever it is, Celery would send its message on
+            raise WorkerFaultError(type(error).__qualname__).with_traceback(error.__traceback__) from None
 
     def start_engine(self, limit: int) -> Engine:
         """Start the engine of this worker process, for the queues it consumes."""

@@ -39,7 +39,7 @@ CASES = (
     *("plain", "plain", "differs", "wrong", "hopeless", "raises", "injected"),
     *("bad_request", "long", "limited", "trouble", "storm", "moved", "page", "cut"),
 )
-REFUSED_BY_LEDGER = "the ledger refuses it"
+REFUSED_BY_LEDGER = "refused plain by the ledger"
 
 _SCHEMA = """
 from pydantic import BaseModel, field_validator
@@ -75,7 +75,7 @@ workers: {{lease_s: 1}}
 """
 _QUOTE_THE_DOCUMENT = """
 CREATE FUNCTION quote_the_document() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-  IF NEW.custom_id = 'the ledger refuses it' AND NEW.lease_token IS NOT NULL THEN
+  IF NEW.custom_id = 'refused plain by the ledger' AND NEW.lease_token IS NOT NULL THEN
     RAISE EXCEPTION 'no: %', (SELECT text FROM documents WHERE job_id = NEW.job_id AND position = NEW.position);
   END IF;
   RETURN NEW;
@@ -95,6 +95,7 @@ class CanaryJob:
         self.canaries = canaries
         self.provider = provider
         self.places: dict[str, bytes] = {}
+        self.ids: list[str] = []
         self._folder = folder
         self._database_url = database_url
         self.environment = {
@@ -116,9 +117,10 @@ class CanaryJob:
         (self._folder / "task").mkdir()
         (self._folder / "task/schema.py").write_text(_SCHEMA)
         (self._folder / "task/task.yaml").write_text(_TASK.format(prompt=words["prompt"]))
-        self._write_documents("documents", [f"{number} {case}" for number, case in enumerate(CASES)])
-        self._write_documents("key", ["key"])
-        self._write_documents("fault", ["fault"])
+        self.ids = [f"{number} {case} {words['id']} <script>" for number, case in enumerate(CASES)]
+        self._write_documents("documents", self.ids)
+        self._write_documents("key", [f"0 key {words['id']}"])
+        self._write_documents("fault", [f"0 fault {words['id']}"])
 
     def _write_documents(self, name: str, custom_ids: list[str]) -> None:
         words = self.canaries.all
@@ -126,7 +128,8 @@ class CanaryJob:
         rows = [
             {
                 "custom_id": custom_id,
-                "text": f"case {custom_id.split()[-1]} {words['text']} No. {words['right value']} raises",
+                "text": f"case {custom_id.split()[1]} {words['text']} No. {words['right value']} raises "
+                f"No. {words['another value']}",
                 "metadata": {"shop": words["metadata"]},
                 "expected": {"number": words["label"]},
             }
@@ -209,9 +212,10 @@ class CanaryJob:
                 export = self._folder / f"{job}.{form}"
                 self.command("results", "results", job, "--output", str(export))
                 self._add("results", export.read_bytes())
-        for number, case in enumerate(CASES):
-            self.command("show", "show", f"{number} {case}", "--job", "canaries")
-            self.command("show", "show", f"{number} {case}", "--job", "canaries", "--json")
+        for case in ("hopeless", "raises", "bad_request", "storm"):
+            shown = self.ids[CASES.index(case)]
+            self.command("show", "show", shown, "--job", "canaries")
+            self.command("show", "show", shown, "--job", "canaries", "--json")
         self.command("jobs", "jobs")
         self.command("route", "route", "task", "documents.jsonl", "--explain")
         self.command("rollout", "rollout", "task")
@@ -285,7 +289,9 @@ class CanaryJob:
             for key in client.scan_iter("*"):
                 held += [key, *_values(client, key)]
         self.places["Redis memory"] = b"\n".join(held)
-        files = [file.read_bytes() for file in sorted(broker.folder.rglob("*")) if file.is_file()]
+        files = [
+            file.read_bytes() for file in sorted(broker.folder.rglob("*")) if file.suffix != ".conf" and file.is_file()
+        ]
         self.places["Redis files"] = b"\n".join(files)
 
     def _execute(self, statements: str) -> None:
@@ -325,7 +331,7 @@ def _answers(canaries: Canaries) -> dict[str, str]:
     right, wrong = canaries.of_answers["right value"], canaries.of_answers["wrong value"]
     return {
         "": number(right),
-        "small differs": number(right, 2),
+        "small differs": number(canaries.of_answers["another value"]),
         "small wrong": number(wrong),
         "hopeless": number(wrong),
         "raises": number(f"{right} raises"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from typing import TYPE_CHECKING
 
 import pytest
@@ -43,6 +44,21 @@ def test_an_error_never_quotes_a_document(ledger: Database) -> None:
     with pytest.raises(DBAPIError) as caught, ledger.write() as connection:
         connection.execute(text("INSERT INTO nowhere VALUES (:document)"), {"document": "a secret document"})
     assert "a secret document" not in str(caught.value)
+
+
+def test_an_error_never_quotes_what_the_database_quotes(ledger: Database) -> None:
+    """Databases put values of rows into their messages; what is told is the kind of error, its code and the statement.
+
+    Whatever escapes a task of Celery goes to its log, to Redis as an event, and to the pages of Flower.
+    """
+    read = "json_extract('{}', :given)" if ledger.is_sqlite else "CAST(:given AS integer)"
+    given = "a secret document"
+    with pytest.raises(DBAPIError) as caught, ledger.read() as connection:
+        connection.execute(text(f"SELECT {read}"), {"given": given})
+    told = "".join(traceback.format_exception(caught.value))
+    assert given not in told
+    assert "22P02" in told or "SQLITE_ERROR" in told
+    assert "test_an_error_never_quotes_what_the_database_quotes" in told
 
 
 @pytest.mark.parametrize("sqlstate", ["08006", "25006", "53100", "53300", "57P01", "57P02", "58030"])

@@ -13,8 +13,8 @@ from urllib.parse import quote
 class Canaries:
     """One word of each kind, drawn anew for every run, so that no other run's words are found.
 
-    `of_documents` are words of a document, its metadata or the prompt that no answer repeats; `of_answers` are those
-    that models gave back, rightly and wrongly.
+    `of_documents` are words of a document, its metadata or the prompt that no answer repeats, and of its name;
+    `of_answers` are those that models gave back, rightly and wrongly.
     """
 
     secret: Mapping[str, str]
@@ -26,8 +26,8 @@ class Canaries:
         """Draw them."""
         return cls(
             secret=_drawn("key of small", "key of large", "Redis password", "database password", "Flower password"),
-            of_documents=_drawn("text", "metadata", "prompt", "label"),
-            of_answers=_drawn("right value", "wrong value"),
+            of_documents=_drawn("text", "metadata", "prompt", "label", "id"),
+            of_answers=_drawn("right value", "another value", "wrong value"),
         )
 
     @property

@@ -6,13 +6,15 @@ import json
 import os
 import subprocess
 import sys
+import traceback
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from pydantic import SecretStr
 
 from routing.errors import ServiceUnreachableError, UsageError
-from workers.app import WorkerApp, create_app
+from workers.app import WorkerApp, WorkerFaultError, create_app
 from workers.broker import Broker
 from workers.pool import threads_for
 from workers.settings import Settings
@@ -56,6 +58,22 @@ def test_a_worker_with_another_pool_says_so(app: WorkerApp) -> None:
     """Without its own pool there is no engine to give a chunk to."""
     with pytest.raises(UsageError, match="without -P"):
         app.tasks["cheap"](v=1, job=1, items=[1])
+
+
+def test_a_fault_of_ours_is_told_by_its_kind_and_place_only(app: WorkerApp) -> None:
+    """An error's message may quote a document, and Celery sends it on: to the log, to Redis, to Flower."""
+    secret = "a secret document"
+
+    def run_chunk(*_: object) -> int:
+        raise ValueError(secret)
+
+    app.engine = SimpleNamespace(pipeline=SimpleNamespace(run_chunk=run_chunk))  # type: ignore[assignment]
+    with pytest.raises(WorkerFaultError) as caught:
+        app.tasks["cheap"](v=1, job=1, items=[1])
+    told = "".join(traceback.format_exception(caught.value))
+    assert secret not in told
+    assert "ValueError" in told
+    assert "in run_chunk" in told
 
 
 def test_what_cannot_be_published_is_told(app: WorkerApp) -> None:
