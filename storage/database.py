@@ -90,16 +90,17 @@ class Database:
         except PoolTimeoutError as error:
             raise ServiceUnreachableError("The ledger has no free connection.", "Allow more of them.") from error
         except DBAPIError as error:
+            quiet = _without_values(error)
             if _is_full(error):
                 raise ServiceUnreachableError(
                     f"The disk of the ledger at {self.address} is full.",
                     "Make room on it; work goes on by itself, and what was answered meanwhile is kept.",
-                ) from error
+                ) from quiet
             if error.connection_invalidated or _is_outage(error):
                 raise ServiceUnreachableError(
                     f"The ledger at {self.address} cannot be reached.", "Start it, or correct DATABASE_URL."
-                ) from error
-            raise _without_values(error) from None
+                ) from quiet
+            raise quiet from None
 
     def insert(self, table: Any) -> sqlite.Insert | postgresql.Insert:  # noqa: ANN401 - any mapped class
         """Return an INSERT that knows ON CONFLICT, in this database's form."""

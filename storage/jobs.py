@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sqlalchemy import and_, case, func, insert, or_, select, update
+from sqlalchemy.exc import DBAPIError
 from sqlmodel import col
 
 from routing.errors import JobConflictError, NotFoundError, UsageError
@@ -151,11 +152,17 @@ def _bulk_insert(
         marks = ", ".join("?" * len(columns))
         connection.exec_driver_sql(f"INSERT INTO {table} ({names}) VALUES ({marks})", list(rows))  # noqa: S608 - our names
         return
+    import psycopg
+
     driver = connection.connection.driver_connection
     assert driver is not None
-    with driver.cursor() as cursor, cursor.copy(f"COPY {table} ({names}) FROM STDIN") as copy:
-        for row in rows:
-            copy.write_row(row)
+    statement = f"COPY {table} ({names}) FROM STDIN"
+    try:
+        with driver.cursor() as cursor, cursor.copy(statement) as copy:
+            for row in rows:
+                copy.write_row(row)
+    except psycopg.Error as error:  # SQLAlchemy wraps what its own statements raise; this is past it
+        raise DBAPIError(statement, None, error, hide_parameters=True) from None
 
 
 def open_job(database: Database, job_id: int, tiers: Sequence[str]) -> bool:

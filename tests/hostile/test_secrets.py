@@ -30,7 +30,7 @@ PLACES: dict[str, tuple[bytes, set[str]]] = {
     "route": (b"expensive", {"id"}),
     "report": (b"expensive", set()),
     "report --md": (b"expensive", set()),
-    "check": (b"refused the call with status", set()),
+    "check": (b"model large: answers", set()),
     "submit": (b"canaries", set()),
     "status": (b"refused the call with status 401", set()),
     "jobs": (b"refused", set()),

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-import pytest
+import traceback
+from contextlib import closing
 
-from routing.errors import JobConflictError, NotFoundError, UsageError
-from storage import jobs, progress, recording
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+
+from routing.errors import JobConflictError, NotFoundError, ServiceUnreachableError, UsageError
+from storage import jobs, migrate, progress, recording
 from storage.database import Database
 from storage.records import Failed, ItemRecord
 from storage.states import FailReason, JobState
@@ -133,3 +138,28 @@ def test_failed_items_are_queued_again_where_they_failed(ledger: Database) -> No
     assert (again.job.state, again.job.items_failed, again.job.cost_nano_usd) == (JobState.RUNNING, 0, 10)
     assert (again.tiers[0].queued, again.tiers[0].failed) == (2, 0)
     assert jobs.requeue_failed(ledger, job.id) == 0
+
+
+@pytest.mark.parametrize(
+    ("fault", "expected"),
+    [
+        ("PERFORM pg_terminate_backend(pg_backend_pid())", ServiceUnreachableError),
+        ("RAISE EXCEPTION 'no room' USING ERRCODE = '53100'", ServiceUnreachableError),
+        ("RAISE EXCEPTION 'no: %', NEW.text", DBAPIError),
+    ],
+)
+def test_a_bulk_write_that_breaks_off_is_told_as_any_other(
+    postgres_url: str, fault: str, expected: type[Exception]
+) -> None:
+    """An outage is an outage, and the error quotes nothing: COPY runs past SQLAlchemy, which would see to both."""
+    with closing(Database(postgres_url)) as database:
+        migrate.upgrade(database)
+        with database.write() as connection:
+            body = f"BEGIN {fault}; RETURN NEW; END"
+            connection.execute(text(f"CREATE FUNCTION fault() RETURNS trigger LANGUAGE plpgsql AS $$ {body} $$"))
+            connection.execute(
+                text("CREATE TRIGGER fault BEFORE INSERT ON documents FOR EACH ROW EXECUTE FUNCTION fault()")
+            )
+        with pytest.raises(expected) as caught:
+            running_job(database, 3)
+    assert "text 1" not in "".join(traceback.format_exception(caught.value))
