@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from contextlib import closing
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -14,9 +15,12 @@ from markdown_it import MarkdownIt
 from sqlalchemy import text
 
 from producer.evidence_report import evidence_report
+from producer.exports.csv import write_csv
 from producer.ledger import open_ledger
 from producer.report_page.markdown import report_markdown
 from producer.report_page.page import report_page
+from producer.results import read_results
+from storage import migrate
 from storage.database import Database
 from tests.support.command_line import CommandLine
 from tests.support.ended_jobs import RECEIPT, LedgerJob, documents
@@ -95,8 +99,6 @@ def spread(ledger: Database, job_id: int, name: str) -> None:
 @pytest.fixture(scope="module")
 def reports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """The report of a job, with each name in turn given to everything in it."""
-    from storage import migrate
-
     database = Database(f"sqlite:///{tmp_path_factory.mktemp('names') / 'ledger.db'}")
     migrate.upgrade(database)
     job = measured_job(database, name="names")
@@ -127,23 +129,49 @@ def test_no_name_is_run_or_fetched_where_a_report_in_markdown_is_shown(reports: 
     assert shown.count("<td") == plain.count("<td")
 
 
-@pytest.mark.parametrize("name", [*FORMULAS, *MARKUP])
-def test_no_cell_of_an_export_is_a_formula(cheapfirst: CommandLine, home_ledger: Database, name: str) -> None:
-    """In no column, the header's included: ids, outputs, rejected outputs, models, tiers and checks."""
-    properties: dict[str, Any] = {"company": {"type": "string"}, name: {"type": "string"}}
+NAMES = [*FORMULAS, *MARKUP]
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> list[list[str]]:
+    """The rows of a table of results, in which everything is called by each of these names in turn."""
+    properties: dict[str, Any] = {"company": {"type": "string"}} | {name: {"type": "string"} for name in NAMES}
     output = RECEIPT.output.model_copy(update={"json_schema": {"type": "object", "properties": properties}})
-    job = LedgerJob(home_ledger, documents(f"{name}1", f"{name}2"), RECEIPT.model_copy(update={"output": output}))
-    job.accept({"company": name, name: name})
-    job.fail({"company": name, name: [name, {name: name}]}, (name, name))
-    with home_ledger.write() as connection:
-        connection.execute(text("UPDATE attempts SET model = :name, tier = :name"), {"name": name})
-    written = cheapfirst("results", "receipt-1", "--format", "csv")
-    assert written.code == 0, written.err
-    rows = list(csv.reader(io.StringIO(written.out, newline="")))
-    assert [len(row) for row in rows] == [len(rows[0])] * 3
-    begins = [cell for row in rows for cell in row if cell.startswith(LEADING)]
-    assert begins == []
-    assert rows[1][0].removeprefix("'") == f"{name}1"
+    task = RECEIPT.model_copy(update={"output": output})
+    ids = [f"{name}{number}" for number, name in enumerate(NAMES)]
+    with closing(Database(f"sqlite:///{tmp_path_factory.mktemp('exported') / 'ledger.db'}")) as database:
+        migrate.upgrade(database)
+        job = LedgerJob(database, documents(*ids, *(f"{one} failed" for one in ids)), task)
+        for name in NAMES:
+            job.accept({"company": name, name: name})
+        for name in NAMES:
+            job.fail({"company": name, name: [name, {name: name}]}, (name, name))
+        with database.write() as connection:
+            for position, name in enumerate([*NAMES, *NAMES], 1):
+                named = {"name": name, "position": position}
+                connection.execute(text("UPDATE attempts SET model = :name WHERE position = :position"), named)
+                connection.execute(text("UPDATE items SET tier = :name WHERE position = :position"), named)
+        stream = io.BytesIO()
+        write_csv(read_results(database, job.record.id), task, stream)
+    return list(csv.reader(io.StringIO(stream.getvalue().decode(), newline="")))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_cell_of_an_export_is_a_formula(exported: list[list[str]], name: str) -> None:
+    """In no column: ids, outputs, rejected outputs, models, tiers and checks; and no cell breaks out of its own."""
+    number = NAMES.index(name)
+    done, failed = exported[1 + number], exported[1 + len(NAMES) + number]
+    assert [cell for cell in (*done, *failed) if cell.startswith(LEADING)] == []
+    assert [len(row) for row in (done, failed)] == [len(exported[0])] * 2
+    assert (done[0].removeprefix("'"), failed[0].removeprefix("'")) == (f"{name}{number}", f"{name}{number} failed")
+    assert done.count(done[2]) >= 2
+    assert name in done[2]
+
+
+def test_no_heading_of_an_export_is_a_formula(exported: list[list[str]]) -> None:
+    """A field of the schema may be called anything."""
+    assert [cell for cell in exported[0] if cell.startswith(LEADING)] == []
+    assert len(exported) == 1 + 2 * len(NAMES)
 
 
 @pytest.mark.parametrize(

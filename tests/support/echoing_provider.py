@@ -58,8 +58,7 @@ def echoing_provider(answers: dict[str, str]) -> Iterator[EchoingProvider]:
     """Serve on loopback while the context lasts."""
     provider = EchoingProvider(answers)
     handler = type("Handler", (_Handler,), {"provider": provider})
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        server.daemon_threads, server.block_on_close = True, False
+    with _Server(("127.0.0.1", 0), handler) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         provider.base_url = f"http://127.0.0.1:{server.server_port}"
@@ -68,6 +67,14 @@ def echoing_provider(answers: dict[str, str]) -> Iterator[EchoingProvider]:
         finally:
             server.shutdown()
             thread.join()
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    block_on_close = False
+
+    def handle_error(self, *_: object) -> None:
+        """Say nothing of connections that the other side has cut."""
 
 
 class _Handler(BaseHTTPRequestHandler):

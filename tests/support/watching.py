@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Self
 from urllib.parse import urlsplit
 
-_LOOK_S = 0.05
+_LOOK_S = 0.2
 _BODY = re.compile(rb'body\\*": \\*"([A-Za-z0-9+/=]+)')
 
 
