@@ -25,63 +25,16 @@ import redis
 from psycopg import sql
 
 from tests.faults.scene import wait_until
+from tests.hostile.canary_task import CASES, QUOTE_THE_DOCUMENT, answers, write_files
 from tests.support.canaries import Canaries
 from tests.support.command_line import Ended, run_command
-from tests.support.documents import write_lines
 from tests.support.echoing_provider import EchoingProvider, echoing_provider
 from tests.support.postgres_server import PostgresServer
 from tests.support.redis_process import RedisProcess
 from tests.support.runs import COMMAND, ROOT
-from tests.support.watching import CommandLines, RedisMonitor
+from tests.support.watching import command_lines, redis_commands
 
 WITHIN_S = 120.0
-CASES = (
-    *("plain", "plain", "differs", "wrong", "hopeless", "raises", "injected"),
-    *("bad_request", "long", "limited", "trouble", "storm", "moved", "page", "cut"),
-)
-REFUSED_BY_LEDGER = "refused plain by the ledger"
-
-_SCHEMA = """
-from pydantic import BaseModel, field_validator
-
-class Receipt(BaseModel):
-    number: str
-    total: float
-
-    @field_validator("number")
-    @classmethod
-    def known(cls, number):
-        if number.endswith("raises"):
-            raise {number: number}[number + number]
-        return number
-"""
-_TASK = """
-task: canaries
-schema: schema.py:Receipt
-prompt: {{system: "Extract. {prompt}", user: "{{{{ metadata.shop }}}}: {{{{ text }}}}"}}
-checks: {{grounded: [number], rules: ["total > 0"]}}
-tiers:
-  - {{name: cheap, model: small, repair: 1}}
-  - {{name: expensive, model: large, ask: failed_fields}}
-rollout: {{holdout: 100}}
-compare: {{number: exact}}
-"""
-_DEPLOYMENT = """
-models:
-  small: {{provider: openai, model: small, base_url: "{url}/v1", api_key: env:SMALL_KEY, price: {price}}}
-  large: {{provider: anthropic, model: large, base_url: "{url}/v1", api_key: env:LARGE_KEY, price: {price}}}
-queues: {{cheap: {{concurrency: 4, chunk: 1}}, expensive: {{concurrency: 4, chunk: 1}}}}
-workers: {{lease_s: 1}}
-"""
-_QUOTE_THE_DOCUMENT = """
-CREATE FUNCTION quote_the_document() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-  IF NEW.custom_id = 'refused plain by the ledger' AND NEW.lease_token IS NOT NULL THEN
-    RAISE EXCEPTION 'no: %', (SELECT text FROM documents WHERE job_id = NEW.job_id AND position = NEW.position);
-  END IF;
-  RETURN NEW;
-END $$;
-CREATE TRIGGER quote_the_document BEFORE UPDATE ON items FOR EACH ROW EXECUTE FUNCTION quote_the_document()
-"""
 _FLOWER_PAGES = (
     *("/", "/workers", "/tasks", "/broker", "/metrics", "/api/workers?refresh=1", "/api/workers?status=1"),
     *("/api/tasks?limit=1000", "/api/task/types", "/api/queues/length", "/healthcheck"),
@@ -108,35 +61,6 @@ class CanaryJob:
             "OTEL_EXPORTER_OTLP_ENDPOINT": provider.base_url,
         }
 
-    def write_files(self) -> None:
-        """Write the deployment, the task and its documents."""
-        words = self.canaries.all
-        (self._folder / "cheapfirst.yaml").write_text(
-            _DEPLOYMENT.format(url=self.provider.base_url, price="{input: 1, output: 1}")
-        )
-        (self._folder / "task").mkdir()
-        (self._folder / "task/schema.py").write_text(_SCHEMA)
-        (self._folder / "task/task.yaml").write_text(_TASK.format(prompt=words["prompt"]))
-        self.ids = [f"{number} {case} {words['id']} <script>" for number, case in enumerate(CASES)]
-        self._write_documents("documents", self.ids)
-        self._write_documents("key", [f"0 key {words['id']}"])
-        self._write_documents("fault", [f"0 fault {words['id']}"])
-
-    def _write_documents(self, name: str, custom_ids: list[str]) -> None:
-        words = self.canaries.all
-        ids = [*custom_ids, REFUSED_BY_LEDGER] if name == "documents" else custom_ids
-        rows = [
-            {
-                "custom_id": custom_id,
-                "text": f"case {custom_id.split()[1]} {words['text']} No. {words['right value']} raises "
-                f"No. {words['another value']}",
-                "metadata": {"shop": words["metadata"]},
-                "expected": {"number": words["label"]},
-            }
-            for custom_id in ids
-        ]
-        write_lines(self._folder / f"{name}.jsonl", *rows)
-
     def command(self, name: str, *arguments: str) -> Ended:
         """Run a command, and keep what it prints under its name."""
         ended = run_command(*arguments)
@@ -148,17 +72,17 @@ class CanaryJob:
 
     def run(self, broker: RedisProcess) -> None:
         """Play the whole of it."""
-        self.write_files()
+        self.ids = write_files(self._folder, self.canaries, self.provider.base_url)
         upgraded = self.command("db upgrade", "db", "upgrade")
         assert upgraded.code == 0, upgraded.err
-        self._execute(_QUOTE_THE_DOCUMENT)
-        with RedisMonitor(broker.url) as monitor, CommandLines() as processes:
+        self._execute(QUOTE_THE_DOCUMENT)
+        with redis_commands(broker.url) as commands, command_lines() as processes:
             with self._service("worker", "worker", "cheap", "expensive") as worker, self._flower() as flower:
                 self._work(worker, flower)
             self._look_at_redis(broker)
         self._look_back()
-        self.places |= {"process lists": processes.seen, "Redis commands": bytes(monitor.commands)}
-        self.places["messages and events"] = monitor.bodies
+        self.places |= {"process lists": b"\n".join(processes), "Redis commands": bytes(commands.told)}
+        self.places["messages and events"] = commands.bodies
         self.places["spans"] = bytes(self.provider.spans)
         self.places["ledger"] = self._dumped_ledger()
         for file in sorted((self._folder / "home").rglob("*")):
@@ -326,28 +250,13 @@ def _values(client: redis.Redis, key: bytes) -> list[bytes]:
             raise AssertionError(f"nobody looks into a {other!r}")
 
 
-def _answers(canaries: Canaries) -> dict[str, str]:
-    def number(value: str, total: int = 1) -> str:
-        return json.dumps({"number": value, "total": total})
-
-    right, wrong = canaries.of_answers["right value"], canaries.of_answers["wrong value"]
-    return {
-        "": number(right),
-        "small differs": number(canaries.of_answers["another value"]),
-        "small wrong": number(wrong),
-        "hopeless": number(wrong),
-        "raises": number(f"{right} raises"),
-        "small injected": f'{{"number": "{wrong}", "total": 1, "api_key": "{wrong}", "tier": "{wrong}"}}',
-    }
-
-
 @contextmanager
 def canary_job(folder: Path, server: PostgresServer) -> Iterator[CanaryJob]:
     """Yield a job that has ended."""
     canaries = Canaries.draw()
     with ExitStack() as ending:
         patched = ending.enter_context(pytest.MonkeyPatch.context())
-        provider = ending.enter_context(echoing_provider(_answers(canaries)))
+        provider = ending.enter_context(echoing_provider(answers(canaries)))
         broker = RedisProcess(folder / "redis", "everysec", canaries.secret["Redis password"])
         ending.enter_context(broker)
         url = ending.enter_context(_database(server, canaries.secret["database password"]))
