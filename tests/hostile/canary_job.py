@@ -196,7 +196,8 @@ class CanaryJob:
             return b""
 
     def _browse(self, flower: str) -> None:
-        """Look at every page, those of each worker and of each message included."""
+        """Look at every page, those of each worker (its settings too) and of each message included."""
+        self._until(lambda: b"broker_url" in self._page(flower, "/api/workers?refresh=1"))
         pages = [self._page(flower, path) for path in _FLOWER_PAGES]
         tasks = json.loads(pages[_FLOWER_PAGES.index("/api/tasks?limit=1000")].partition(b"\n\n")[2])
         workers = json.loads(pages[_FLOWER_PAGES.index("/api/workers?refresh=1")].partition(b"\n\n")[2])
