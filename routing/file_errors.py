@@ -65,7 +65,7 @@ def _problem(detail: ErrorDetails, model: type[BaseModel], source: YamlSource, *
     key = str(detail["loc"][-1]) if detail["loc"] else ""
     if detail["type"] == "extra_forbidden":
         known = _keys_at(model, detail["loc"][:-1]) if suggest else []
-        suggestion = nearest(key, known) or (f"known here: {', '.join(sorted(known))}" if known else "")
+        suggestion = (nearest(key, known) or f"known here: {', '.join(sorted(known))}") if known else ""
         return source.problem(path, f"`{key}` is not a key here", suggestion, at_key=True)
     if detail["type"] == "missing":
         return source.problem(path[:-1] if path in source.values else path, f"`{key}` is missing")

@@ -236,7 +236,7 @@ def test_no_template_gets_out_or_takes_long(template: str, outside: Outside) -> 
         "a: " + "1:" * 50_000 + "1\n",
         "a: " + "9" * 100_000 + "\n",
         "a: 1e999999999\n",
-        "".join(f"k{number}: v\n" for number in range(9_000)),
+        "".join(f"k{number}: v\n" for number in range(2_000)),
         "%TAG ! tag:yaml.org,2002:python/\n---\ntask: !object/apply:os.system [id]\n",
         "task: t\n---\ntask: u\n",
         "\ufefftask: t\x00\n",
