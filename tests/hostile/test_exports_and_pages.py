@@ -7,7 +7,6 @@ import io
 import json
 from contextlib import closing
 from html.parser import HTMLParser
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,16 +15,13 @@ from sqlalchemy import text
 
 from producer.evidence_report import evidence_report
 from producer.exports.csv import write_csv
-from producer.ledger import open_ledger
 from producer.report_page.markdown import report_markdown
 from producer.report_page.page import report_page
 from producer.results import read_results
 from storage import migrate
 from storage.database import Database
-from tests.support.command_line import CommandLine
 from tests.support.ended_jobs import RECEIPT, LedgerJob, documents
 from tests.support.measured_jobs import measured_job
-from workers.settings import read_settings
 
 FORMULAS = [
     *("=1+1", "+1+1", "-1+1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "=cmd|' /C calc'!A0", '=HYPERLINK("http://x";"y")'),
@@ -173,50 +169,3 @@ def test_no_heading_of_an_export_is_a_formula(exported: list[list[str]]) -> None
     """A field of the schema may be called anything."""
     assert [cell for cell in exported[0] if cell.startswith(LEADING)] == []
     assert len(exported) == 1 + 2 * len(NAMES)
-
-
-@pytest.mark.parametrize(
-    "custom_id",
-    [
-        "../../escaped",
-        "/tmp/escaped",
-        "a/../../../escaped",
-        "..\\escaped",
-        "%2e%2e/escaped",
-        "~/escaped",
-        "con",
-        "a" * 256,
-    ],
-)
-def test_no_id_is_a_path(
-    cheapfirst: CommandLine, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, custom_id: str
-) -> None:
-    """Whatever an item is called, files are written where the user says, under names of ours."""
-    folder = tmp_path / "work" / "inner"
-    folder.mkdir(parents=True)
-    monkeypatch.chdir(folder)
-    with open_ledger(read_settings(), create=True) as database:
-        LedgerJob(database, documents(custom_id)).accept({"company": "x"})
-    assert cheapfirst("results", "receipt-1", "--output", "out.csv").code == 0
-    assert cheapfirst("results", "receipt-1", "--output", "out.jsonl").code == 0
-    assert cheapfirst("report", "receipt-1", "--html", "out.html").code == 0
-    assert cheapfirst("record", "receipt-1", "--output", "recorded").code == 0
-    assert cheapfirst("show", custom_id).code == 0
-    written = {
-        str(file.relative_to(tmp_path)) for file in tmp_path.rglob("*") if file.is_file() and home not in file.parents
-    }
-    beside = {name for name in written if not name.startswith(("work/inner/out.", "work/inner/recorded/"))}
-    assert beside == set()
-
-
-@pytest.mark.parametrize("name", ["../escaped", "/tmp/escaped", "a/b", "..", "", "a\nb", "<script>", "-x", "a" * 101])
-def test_no_name_of_a_job_is_a_path(
-    cheapfirst: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
-) -> None:
-    """Files are named after jobs, so a job is not called anything that leads elsewhere."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("REDIS_URL", "redis://127.0.0.1:1/0")
-    assert cheapfirst("init").code == 0
-    submitted = cheapfirst("submit", "invoices", "invoices/documents", f"--name={name}")
-    assert submitted.code in {2, 3}
-    assert "escaped" not in {file.name for file in tmp_path.parent.rglob("*")}
