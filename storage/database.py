@@ -28,6 +28,8 @@ _POSTGRES_OUTAGES = ("08", "25006", "25P03", "53", "57", "58")
 """What passes without anybody changing what was asked: connections, a standby, disk and memory, shutdown and crash."""
 _STATEMENT_TIMED_OUT = "57014"
 _POSTGRES_DISK_FULL = "53100"
+_POSTGRES_NO_CONNECTION = ("53300", "too many clients", "too many connections", "connection slots")
+"""How a refused connection says that there are none left: by a code where the driver has one, else in words."""
 
 
 class Database:
@@ -88,19 +90,34 @@ class Database:
             with self.engine.connect().execution_options(immediate=immediate) as connection:
                 yield connection
         except PoolTimeoutError as error:
-            raise ServiceUnreachableError("The ledger has no free connection.", "Allow more of them.") from error
+            raise ServiceUnreachableError(
+                f"The ledger at {self.address} has no free connection: this process uses all of its own.",
+                "They come back as statements end; look what these wait for.",
+            ) from error
         except DBAPIError as error:
             quiet = _without_values(error)
-            if _is_full(error):
-                raise ServiceUnreachableError(
-                    f"The disk of the ledger at {self.address} is full.",
-                    "Make room on it; work goes on by itself, and what was answered meanwhile is kept.",
-                ) from quiet
-            if error.connection_invalidated or _is_outage(error):
-                raise ServiceUnreachableError(
-                    f"The ledger at {self.address} cannot be reached.", "Start it, or correct DATABASE_URL."
-                ) from quiet
-            raise quiet from None
+            trouble = self._trouble(error)
+            if trouble is None:
+                raise quiet from None
+            raise trouble from quiet
+
+    def _trouble(self, error: DBAPIError) -> ServiceUnreachableError | None:
+        """Return what keeps the ledger from answering, None where it did answer."""
+        if _is_full(error):
+            return ServiceUnreachableError(
+                f"The disk of the ledger at {self.address} is full.",
+                "Make room on it; work goes on by itself, and what was answered meanwhile is kept.",
+            )
+        if _has_no_connection(error):
+            return ServiceUnreachableError(
+                f"The ledger at {self.address} has no free connection: its users hold all of them.",
+                "Raise max_connections there, or let fewer processes use it.",
+            )
+        if error.connection_invalidated or _is_outage(error):
+            return ServiceUnreachableError(
+                f"The ledger at {self.address} cannot be reached.", "Start it, or correct DATABASE_URL."
+            )
+        return None
 
     def insert(self, table: Any) -> sqlite.Insert | postgresql.Insert:  # noqa: ANN401 - any mapped class
         """Return an INSERT that knows ON CONFLICT, in this database's form."""
@@ -192,6 +209,11 @@ def _is_full(error: DBAPIError) -> bool:
         getattr(error.orig, "sqlite_errorname", None) == "SQLITE_FULL"
         or getattr(error.orig, "sqlstate", None) == _POSTGRES_DISK_FULL
     )
+
+
+def _has_no_connection(error: DBAPIError) -> bool:
+    told = f"{getattr(error.orig, 'sqlstate', None)} {error.orig}"
+    return type(error.orig).__name__ == "OperationalError" and any(sign in told for sign in _POSTGRES_NO_CONNECTION)
 
 
 def _is_outage(error: DBAPIError) -> bool:

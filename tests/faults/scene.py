@@ -26,8 +26,6 @@ from tests.support.runs import COMMAND, ROOT, ModelServerProcess, Workplace, fir
 
 POLL_S = 0.05
 END_WITHIN_S = 120.0
-Models = Callable[[Workplace, int], AbstractContextManager[tuple[Workplace, ModelServerProcess]]]
-"""Starts what answers for the first task's models, after so many milliseconds."""
 
 
 class Scene:
@@ -55,7 +53,6 @@ class Scene:
         timeout_s: float = 60.0,
         cheap: tuple[int, int] = (20, 4),
         expensive: tuple[int, int] = (10, 4),
-        models: Models = slow_engines,
     ) -> None:
         self._folder = folder
         self._database_url = database_url
@@ -65,7 +62,6 @@ class Scene:
         self._max_memory_mb = max_memory_mb
         self.timeout_s = timeout_s
         self._queues = {"cheap": cheap, "expensive": expensive}
-        self._models = models
         self._ending = ExitStack()
         self.submitted: list[str] = []
 
@@ -82,7 +78,7 @@ class Scene:
                 "CHEAPFIRST_HOME": str(place.home),
             }
             slow, self.server = ending.enter_context(
-                self._models(Workplace(place.folder, environment), self._latency_ms)
+                self.start_models(Workplace(place.folder, environment), self._latency_ms)
             )
             self.place = slow
             self.database = ending.enter_context(closing(Database(self._database_url)))
@@ -94,6 +90,12 @@ class Scene:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._ending.close()
+
+    def start_models(
+        self, place: Workplace, latency_ms: int
+    ) -> AbstractContextManager[tuple[Workplace, ModelServerProcess]]:
+        """Start what answers for the models."""
+        return slow_engines(place, latency_ms)
 
     def serve(self, queue: str, *arguments: str, command: tuple[str, ...] = (*COMMAND, "worker")) -> Service:
         """Start a process that serves a queue: `cheapfirst worker`, unless another command is given."""

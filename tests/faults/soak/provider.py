@@ -55,26 +55,21 @@ class ProviderProcess(ModelServerProcess):
             answer.read()
 
 
-def fair_weather(seed: int, started: list[ProviderProcess]) -> Callable[[Workplace, int], Any]:
-    """Return how a scene starts the server; it is added to `started`."""
-
-    @contextmanager
-    def start(place: Workplace, latency_ms: int) -> Iterator[tuple[Workplace, ProviderProcess]]:
-        command = [sys.executable, "-m", "tests.faults.soak.provider", str(place.folder / "invoices/engines.py")]
-        with subprocess.Popen(
-            [*command, str(latency_ms), str(seed)], stdout=subprocess.PIPE, text=True, cwd=ROOT
-        ) as process:
-            assert process.stdout is not None
-            try:
-                addresses = json.loads(process.stdout.readline())
-                provider = ProviderProcess(addresses["base_url"], addresses["weather_url"], process.pid)
-                started.append(provider)
-                environment = place.environment | {"CHEAPFIRST_SERVER_OFFLINE": provider.base_url}
-                yield Workplace(place.folder, environment), provider
-            finally:
-                process.terminate()
-
-    return start
+@contextmanager
+def weathered(place: Workplace, latency_ms: int, seed: int) -> Iterator[tuple[Workplace, ProviderProcess]]:
+    """Yield the workplace with its models answered by this server; the faults of its storms follow from the seed."""
+    command = [sys.executable, "-m", "tests.faults.soak.provider", str(place.folder / "invoices/engines.py")]
+    with subprocess.Popen(
+        [*command, str(latency_ms), str(seed)], stdout=subprocess.PIPE, text=True, cwd=ROOT
+    ) as process:
+        assert process.stdout is not None
+        try:
+            addresses = json.loads(process.stdout.readline())
+            provider = ProviderProcess(addresses["base_url"], addresses["weather_url"], process.pid)
+            environment = place.environment | {"CHEAPFIRST_SERVER_OFFLINE": provider.base_url}
+            yield Workplace(place.folder, environment), provider
+        finally:
+            process.terminate()
 
 
 class _Front:

@@ -12,8 +12,8 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -25,13 +25,13 @@ from storage import workers
 from tests.faults.oracle import Findings, examine, judge
 from tests.faults.scene import POLL_S, Scene, Service, is_right, wait_until
 from tests.faults.soak.flatness import Census, Patience
-from tests.faults.soak.provider import ProviderProcess, fair_weather
+from tests.faults.soak.provider import ProviderProcess, weathered
 from tests.faults.soak.strikes import FAULTS, Planned, Strikes, plan
 from tests.faults.soak.submitter import job_name
 from tests.faults.soak.watch import ROLES, Watch, samples, standing
 from tests.support.documents import write_lines
 from tests.support.postgres_server import PostgresServer
-from tests.support.runs import ROOT, invoice
+from tests.support.runs import ROOT, Workplace, invoice
 
 T = TypeVar("T")
 TIERS = ("cheap", "expensive")
@@ -96,6 +96,22 @@ class Outcome:
         return wrong
 
 
+class _SoakScene(Scene):
+    """A scene whose provider can be told to fail."""
+
+    provider: ProviderProcess
+
+    def __init__(self, seed: int, folder: Path, database_url: str, **settings: Any) -> None:  # noqa: ANN401 - the scene's
+        super().__init__(folder, database_url, **settings)
+        self._seed = seed
+
+    @contextmanager
+    def start_models(self, place: Workplace, latency_ms: int) -> Iterator[tuple[Workplace, ProviderProcess]]:
+        """Start one that does."""
+        with weathered(place, latency_ms, self._seed) as (placed, self.provider):
+            yield placed, self.provider
+
+
 class Soak:
     """One soak, its samples and events in `file` as lines of JSON."""
 
@@ -111,10 +127,10 @@ class Soak:
     def play(self) -> Outcome:
         """Play it."""
         size = self._size
-        started: list[ProviderProcess] = []
         with ExitStack() as ending:
             scene = ending.enter_context(
-                Scene(
+                _SoakScene(
+                    size.seed,
                     self._folder,
                     self._database_url,
                     persistence="everysec",
@@ -122,16 +138,14 @@ class Soak:
                     lease_s=size.lease_s,
                     cheap=(size.in_flight[0], 16),
                     expensive=(size.in_flight[1], 4),
-                    models=fair_weather(size.seed, started),
                 )
             )
-            (provider,) = started
             services = {tier: scene.serve(tier) for tier in TIERS}
             assert wait_until(lambda: len(workers.running(scene.database)) == len(TIERS), UP_WITHIN_S) is not None
             submitter = ending.enter_context(_submitter(scene, size, self._folder / "submitter.log"))
             ending.callback(submitter.terminate)
-            strikes = Strikes(scene, self._postgres, provider, services)
-            with Watch(scene, services, submitter, provider, self._file, size.sample_s) as watch:
+            strikes = Strikes(scene, self._postgres, scene.provider, services)
+            with Watch(scene, services, submitter, scene.provider, self._file, size.sample_s) as watch:
                 burst = threading.Thread(target=self._burst, args=(scene, watch), daemon=True)
                 burst.start()
                 for planned in plan(
