@@ -71,4 +71,3 @@ def _counts(least: int, most: int) -> list[int]:
     if most < least:
         return []
     return sorted({least + (most - least) * step // STEPS for step in range(STEPS + 1)})
-

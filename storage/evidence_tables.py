@@ -25,6 +25,15 @@ class DriftRow(SQLModel, table=True):
     changed_ms: int = Field(sa_column=big())
 
 
+class AuditRow(SQLModel, table=True):
+    """One time that accepted items were drawn for an audit, of those that had ended by `until_ms`."""
+
+    __tablename__ = "audits"
+
+    task_name: str = Field(primary_key=True)
+    until_ms: int = Field(sa_column=big(primary_key=True))
+
+
 class AuditPickRow(SQLModel, table=True):
     """An accepted item that was picked for an audit because it is doubtful, whatever its label turns out to be."""
 

@@ -32,9 +32,9 @@ class ChangeBets:
     stakes: list[float] = field(default_factory=list)
 
     def bet(self, events: Sequence[tuple[float, bool]]) -> float:
-        """Bet on one event for each slot, given as (its probability, whether it happened), and return the wealth: what 1 has become.
+        """Bet on one event for each slot, given as (its probability, whether it happened).
 
-        A probability must have been known before the event was.
+        Return the wealth: what 1 has become. A probability must have been known before the event was.
         """
         assert len(events) == self.slots
         if not self.stakes:

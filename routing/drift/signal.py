@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from routing.drift.change_bets import ChangeBets
 from routing.drift.ranked_bag import RankedBag
@@ -155,26 +155,32 @@ _FIGURES: dict[SignalName, tuple[str, ...]] = {
 }
 
 
-def _observed(name: SignalName, verdict: FirstVerdict) -> tuple[int, int, Sequence[float]] | None:
-    """Return the kind and group of an observation and the numbers to remember, None where there is none."""
+_Observed: TypeAlias = "tuple[int, int, Sequence[float]]"
+"""The kind and the group of an observation, and the numbers to remember."""
+
+
+def _observed(name: SignalName, verdict: FirstVerdict) -> _Observed | None:
     passed = not verdict.check
-    match name:
-        case SignalName.ESCALATION:
-            return int(passed), 0, (float(not passed),)
-        case SignalName.FAILURES:
-            if passed:
-                return None
-            return _CHECKS.index(CheckName(verdict.check)), 0, [float(check == verdict.check) for check in _CHECKS]
-        case SignalName.CONFIDENCE:
-            if verdict.confidence is None:
-                return None
-            sure = min(1.0, max(0.0, verdict.confidence))
-            return round(sure * _CONFIDENCES), 0, (sure,)
-        case SignalName.CALIBRATION:
-            if verdict.probability is None:
-                return None
-            tenth = min(_TENTHS - 1, int(verdict.probability * _TENTHS))
-            return int(passed), tenth, (verdict.probability, float(passed))
+    if name is SignalName.ESCALATION:
+        return int(passed), 0, (float(not passed),)
+    if name is SignalName.FAILURES:
+        return None if passed else _failure(verdict.check)
+    if name is SignalName.CONFIDENCE:
+        return None if verdict.confidence is None else _confidence(verdict.confidence)
+    return None if verdict.probability is None else _prediction(verdict.probability, passed=passed)
+
+
+def _failure(failed: str) -> _Observed:
+    return _CHECKS.index(CheckName(failed)), 0, [float(check == failed) for check in _CHECKS]
+
+
+def _confidence(confidence: float) -> _Observed:
+    sure = min(1.0, max(0.0, confidence))
+    return round(sure * _CONFIDENCES), 0, (sure,)
+
+
+def _prediction(probability: float, *, passed: bool) -> _Observed:
+    return int(passed), min(_TENTHS - 1, int(probability * _TENTHS)), (probability, float(passed))
 
 
 def _moved(means: Sequence[float], numbers: Sequence[float], weight: float) -> list[float]:

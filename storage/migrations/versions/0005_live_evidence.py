@@ -25,6 +25,12 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("task_name"),
     )
     op.create_table(
+        "audits",
+        sa.Column("task_name", sa.String(), nullable=False),
+        sa.Column("until_ms", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("task_name", "until_ms"),
+    )
+    op.create_table(
         "audit_picks",
         sa.Column("job_id", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("position", sa.BigInteger(), autoincrement=False, nullable=False),
