@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import orjson
 
@@ -23,19 +23,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from producer.documents.row import Row
+    from routing.json_value import JsonObject
     from routing.task import FrozenTask
     from storage.database import Database
 
 _MOST_PROBLEMS = 100
 _ANY_FIELD = "*"
-
-
-class _BadLabelError(Exception):
-    """What is wrong with a line, and what may be meant."""
-
-    def __init__(self, message: str, suggestion: str = "") -> None:
-        super().__init__(message)
-        self.problem = (message, suggestion)
 
 
 def read_audit_labels(database: Database, task: FrozenTask, file: Path) -> tuple[dict[tuple[int, int], str], int]:
@@ -46,27 +39,23 @@ def read_audit_labels(database: Database, task: FrozenTask, file: Path) -> tuple
     item labelled twice.
     """
     name = shown(file)
-    labels: dict[tuple[int, int], str] = {}
-    problems: list[Problem] = []
-    unfilled = 0
     rows = _rows(file, name)
     known = audits.keys_of(database, task.name, [_custom_id(row) for row in rows if not isinstance(row, BadRow)])
     fields = {path for path in field_names(task.output.json_schema) if "." not in path and "[" not in path}
+    labels: dict[tuple[int, int], JsonObject] = {}
+    problems: list[Problem] = []
     for row in rows:
-        try:
-            key, expected = _read(row, known, fields)
-            if key in labels:
-                raise _BadLabelError("this item has a label above")
-        except _BadLabelError as error:
-            problems.append(Problem(name, row.line or 0, 1, *error.problem))
-            continue
-        if expected:
-            labels[key] = orjson.dumps(expected, option=orjson.OPT_SORT_KEYS).decode()
-        else:
-            unfilled += 1
+        problem = _take(row, known, fields, labels)
+        if problem is not None:
+            problems.append(Problem(name, row.line or 0, 1, *problem))
     if problems:
         raise InvalidFileError(problems[:_MOST_PROBLEMS])
-    return labels, unfilled
+    filled = {
+        key: orjson.dumps(expected, option=orjson.OPT_SORT_KEYS).decode()
+        for key, expected in labels.items()
+        if expected
+    }
+    return filled, len(labels) - len(filled)
 
 
 def _rows(file: Path, name: str) -> list[Row | BadRow]:
@@ -82,27 +71,42 @@ def _custom_id(row: Row) -> str:
     return custom_id if isinstance(custom_id, str) else ""
 
 
-def _read(
-    row: Row | BadRow, known: Mapping[str, Mapping[str, tuple[int, int]]], fields: set[str]
-) -> tuple[tuple[int, int], dict[str, Any]]:
+def _take(
+    row: Row | BadRow,
+    known: Mapping[str, Mapping[str, tuple[int, int]]],
+    fields: set[str],
+    labels: dict[tuple[int, int], JsonObject],
+) -> tuple[str, str] | None:
+    """Add one line's label, and return what is wrong with it and what may be meant."""
     if isinstance(row, BadRow):
-        raise _BadLabelError(row.reason)
+        return row.reason, ""
     value = row.value if isinstance(row.value, dict) else {}
-    custom_id, expected = value.get("custom_id"), value.get("expected")
+    custom_id, expected, job = value.get("custom_id"), value.get("expected"), value.get("job")
     if not isinstance(custom_id, str) or not isinstance(expected, dict):
-        raise _BadLabelError("it is not an object with a string `custom_id` and an object `expected`")
-    problem = value_problem(expected)
-    if problem:
-        raise _BadLabelError(problem)
+        return "it is not an object with a string `custom_id` and an object `expected`", ""
+    problem = _label_problem(expected, fields)
+    if problem is not None:
+        return problem
+    key = _key(job, known.get(custom_id, {}))
+    if key is None:
+        where = "this task" if job is None else f"job {job!r}"
+        return f"no item {custom_id!r} of {where} is done", ""
+    if key in labels:
+        return f"the item {custom_id!r} has a label above", ""
+    labels[key] = expected
+    return None
+
+
+def _label_problem(expected: JsonObject, fields: set[str]) -> tuple[str, str] | None:
     for field in expected:
         if field not in fields and _ANY_FIELD not in fields:
-            raise _BadLabelError(f"the task's schema has no field {field!r}", nearest(field, fields))
-    return _key(custom_id, value.get("job"), known.get(custom_id, {})), expected
+            return f"the task's schema has no field {field!r}", nearest(field, fields)
+    problem = value_problem(expected)
+    return (problem, "") if problem else None
 
 
-def _key(custom_id: str, job: object, by_job: Mapping[str, tuple[int, int]]) -> tuple[int, int]:
-    """Return which item is meant: the newest of its name, unless a job is named."""
-    if not by_job or (job is not None and job not in by_job):
-        where = "this task" if job is None else f"job {job!r}"
-        raise _BadLabelError(f"no item {custom_id!r} of {where} is done")
-    return by_job[str(job)] if job is not None else list(by_job.values())[-1]
+def _key(job: object, by_job: Mapping[str, tuple[int, int]]) -> tuple[int, int] | None:
+    """Return which item is meant: the newest of its name, unless a job is named; None where there is none."""
+    if job is None:
+        return list(by_job.values())[-1] if by_job else None
+    return by_job.get(str(job))

@@ -66,13 +66,18 @@ def drift_lines(figures: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             yield name, f"{title}: CHANGED, sure after {alarm['after']} of {seen} observations; {_change(signal)}"
 
 
-def alarmed_lines(figures: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yield the same of the signals that have alarmed."""
-    return ((name, line) for name, line in drift_lines(figures) if figures["signals"][name]["alarm"])
+def drift_summary(figures: Mapping[str, Any]) -> list[str]:
+    """Return a sentence for each signal that has alarmed; one for all where none has, and none before they could."""
+    signals = figures["signals"]
+    alarmed = [line for name, line in drift_lines(figures) if signals[name]["alarm"]]
+    if alarmed:
+        return alarmed
+    watched = sum(signal["observations"] > signal["reference"] for signal in signals.values())
+    return [f"no change shown in {watched} watched signals"] if watched else []
 
 
 def drift_remarks(database: Database, task_names: Sequence[str] | None = None) -> list[str]:
-    """Return a line for each of these tasks, or of all, that has drifted, from what was watched already; reads no items."""
+    """Return a line for each of these tasks, or of all, that has drifted, by what was watched already."""
     return [
         f"{task_name} has drifted: {', '.join(_TITLES[SignalName(name)] for name in names)}."
         " `cheapfirst drift TASK` tells more."

@@ -139,8 +139,9 @@ def documents(database: Database, keys: Sequence[tuple[int, int]]) -> list[Audit
                     .outerjoin(AuditLabelRow, _OF_ITEM_LABEL)
                     .where(col(Item.job_id) == job_id, col(Item.position).in_(positions[begin : begin + _BATCH]))
                 )
-                for name, position, *rest in rows:
-                    found[job_id, position] = AuditDocument(name, *rest)
+                for row in rows:
+                    document = AuditDocument(row.name, row.custom_id, row.text, row.output or "", row.expected)
+                    found[job_id, row.position] = document
     return [found[key] for key in keys]
 
 

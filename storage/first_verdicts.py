@@ -53,7 +53,8 @@ def first_verdicts(database: Database, job_id: int, tier: str, *, after: int, si
         within = (page[0].position, page[-1].position)
         calls = _calls(connection, job_id, tier, within)
         said = _probabilities(connection, job_id, tier, within)
-    verdicts, reached = [], after
+    verdicts: list[FirstVerdict] = []
+    reached = after
     for item in page:
         call = calls.get(item.position)
         if call is None and item.state == ItemState.QUEUED and item.tier == tier:
@@ -102,8 +103,9 @@ def _calls(connection: Connection, job_id: int, tier: str, within: Sequence[int]
         .order_by(col(Attempt.position), col(Attempt.started_ms), col(Attempt.uid))
     )
     found: dict[int, _Call] = {}
-    for position, *call in rows:
-        found.setdefault(position, _Call(*call))
+    for row in rows:
+        call = _Call(row.outcome, row.failures, row.confidence, row.started_ms, bool(row.cache_hit))
+        found.setdefault(row.position, call)
     return found
 
 

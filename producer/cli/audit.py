@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from storage.database import Database
 
 
-def audit(  # noqa: PLR0913 - each is an option of the command
+def audit(
     task: TaskArgument,
     *,
     count: Annotated[int, typer.Option("--n", min=2, max=10_000, help="How many answers to hand out.")] = 20,
