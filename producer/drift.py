@@ -73,7 +73,7 @@ def drift_summary(figures: Mapping[str, Any]) -> list[str]:
     if alarmed:
         return alarmed
     watched = sum(signal["observations"] > signal["reference"] for signal in signals.values())
-    return [f"no change shown in {watched} watched signals"] if watched else []
+    return [f"no change shown; {watched} of {len(signals)} signals have enough to be held against"] if watched else []
 
 
 def drift_remarks(database: Database, task_names: Sequence[str] | None = None) -> list[str]:

@@ -41,9 +41,10 @@ def audit_line(audit: Mapping[str, Any]) -> str:
 
 
 def _spared(found: Mapping[str, Any]) -> str:
+    cheaper, sooner = found["cheaper_share"], found["sooner_share"]
     return (
-        f"spares {found['cheaper_share']:.1%} ({_ends(found['cheaper_interval'])}) of the last tier's cost and"
-        f" {found['sooner_share']:.1%} ({_ends(found['sooner_interval'])}) of its time"
+        f"cheaper by {cheaper:.1%} ({_ends(found['cheaper_interval'])}), sooner by {sooner:.1%}"
+        f" ({_ends(found['sooner_interval'])}) than the last tier's"
     )
 
 

@@ -31,7 +31,7 @@ def test_a_drift_is_told_wherever_one_looks(cheapfirst: CommandLine, home_ledger
     assert "escalation   first answers that fail: no change shown in 700 observations" in told.out
     assert "failures     which check fails first: 75 of the first 100 observed" in told.out
     assert "calibration  the classifier's calibration: nothing observed" in told.out
-    assert "no change shown in 1 watched signals" in cheapfirst("report", "past").out
+    assert "no change shown; 1 of 4 signals have enough to be held against" in cheapfirst("report", "past").out
     assert "drifted" not in cheapfirst("status", "past").out
 
     judge(home_ledger, job, 701, _answers(400, 0.5))
