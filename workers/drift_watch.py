@@ -59,7 +59,8 @@ def advance(database: Database, task_name: str, pages: int | None = None) -> dic
         return new_signals()
     fingerprint = known[-1].task_fingerprint
     tier = jobs.frozen_task(database, known[-1].id).tiers[0].name
-    state = _state(database, task_name, fingerprint)
+    stored = drift.read(database, task_name)
+    state = _state(database, task_name, fingerprint, stored)
     kept = json.loads(state.state)
     signals = {SignalName(one["name"]): Signal.of_json(one) for one in kept["signals"]}
     reached: dict[str, int] = kept["reached"]
@@ -78,34 +79,34 @@ def advance(database: Database, task_name: str, pages: int | None = None) -> dic
             if not page.is_full:
                 break
     following = _following(state, signals, reached)
-    if state.revision == 0 or following != state:
+    if following != stored:
         drift.write(database, task_name, following)
     return signals
 
 
 def restart(database: Database, task_name: str) -> None:
     """Let what is called from now on be what later calls are held against, and take back every alarm."""
-    advance(database, task_name)
-    state = drift.read(database, task_name)
-    if state is not None:
+    is_written = False
+    while not is_written:  # a worker that watches may have written meanwhile
+        advance(database, task_name)
+        state = drift.read(database, task_name)
+        if state is None:
+            return
         reached = json.loads(state.state)["reached"]
         anew = replace(state, since_ms=clock.read_ms(database))
-        drift.write(database, task_name, _following(anew, new_signals(), reached))
+        is_written = drift.write(database, task_name, _following(anew, new_signals(), reached))
 
 
-def _state(database: Database, task_name: str, fingerprint: str) -> DriftState:
+def _state(database: Database, task_name: str, fingerprint: str, stored: DriftState | None) -> DriftState:
     """Return how far the task was watched, on the basis that holds now."""
     changes = rollouts.history(database, task_name)
     what_runs = _what_runs(changes[-1] if changes else None)
     basis = json.dumps([fingerprint, *what_runs])
-    state = drift.read(database, task_name)
-    if state is not None and state.basis == basis:
-        return state
-    if state is not None and json.loads(state.basis)[0] == fingerprint:
-        reached = json.loads(state.state)["reached"]
-    else:
-        reached = {}
-    revision = 0 if state is None else state.revision
+    if stored is not None and stored.basis == basis:
+        return stored
+    is_same_task = stored is not None and json.loads(stored.basis)[0] == fingerprint
+    reached = json.loads(stored.state)["reached"] if stored is not None and is_same_task else {}
+    revision = 0 if stored is None else stored.revision
     return _following(DriftState(basis, _since_ms(changes), "", (), revision), new_signals(), reached)
 
 

@@ -34,9 +34,9 @@ def _is_wrong(item: AcceptedItem) -> bool:
     return item.expected == "wrong"
 
 
-def _labelled(items: list[AcceptedItem], count: int, wrong: Collection[int]) -> list[AcceptedItem]:
-    """Hand out items, and let a person label all of them."""
-    drawn = draw(items, {(1, number) for number in range(50)}, count)
+def _labelled(items: list[AcceptedItem], count: int, wrong: Collection[int], doubtful: int = 50) -> list[AcceptedItem]:
+    """Hand out items, of which two models disagree on the first ones, and let a person label all of them."""
+    drawn = draw(items, {(1, number) for number in range(doubtful)}, count)
     handed = {chosen.item.key for chosen in drawn.chosen}
     picks = {item.key for item in drawn.new_picks}
     return [
@@ -73,13 +73,14 @@ def test_without_doubts_all_are_drawn() -> None:
 def test_what_was_handed_out_is_handed_out_again_until_it_has_a_label() -> None:
     """The same ten as long as nobody labels them; then ten others."""
     items = [_item(number) for number in range(100)]
-    first = draw(items, {(1, 1), (1, 2), (1, 3)}, 4)
+    disagreeing = {(1, 0), (1, 1), (1, 2)}
+    first = draw(items, disagreeing, 4)
     picks = {item.key for item in first.new_picks}
     waiting = [replace(item, picked=item.key in picks) for item in items]
-    again = draw(waiting, {(1, 1), (1, 2), (1, 3)}, 4)
-    assert [chosen.item.key for chosen in again.chosen] == [chosen.item.key for chosen in first.chosen]
+    again = draw(waiting, disagreeing, 4)
+    assert {chosen.item.key for chosen in again.chosen} == {chosen.item.key for chosen in first.chosen}
     assert again.new_picks == ()
-    after = draw(_labelled(items, 4, ()), {(1, 1), (1, 2), (1, 3)}, 4)
+    after = draw(_labelled(items, 4, (), doubtful=3), disagreeing, 4)
     assert not {chosen.item.key for chosen in after.chosen} & {chosen.item.key for chosen in first.chosen}
 
 

@@ -29,7 +29,7 @@ def test_a_drift_is_told_wherever_one_looks(cheapfirst: CommandLine, home_ledger
     told = cheapfirst("drift", folder)
     assert (told.code, told.err) == (0, "")
     assert "escalation   first answers that fail: no change shown in 700 observations" in told.out
-    assert "failures     which check fails first: 75 of the first 100 observed" in told.out
+    assert "of the first 100 observed, which later ones are held against" in told.out
     assert "calibration  the classifier's calibration: nothing observed" in told.out
     assert "no change shown; 1 of 4 signals have enough to be held against" in cheapfirst("report", "past").out
     assert "drifted" not in cheapfirst("status", "past").out
