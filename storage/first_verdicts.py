@@ -1,4 +1,4 @@
-"""The first verdicts of a tier, in the order of the input and no further than everything before is known."""
+"""The first verdicts of a tier, a page of the input at a time, and no page before all of it is known."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class VerdictPage:
-    """First verdicts, the position they reach to, and whether more of them can be read behind it."""
+    """First verdicts, and the position they reach to."""
 
     verdicts: tuple[FirstVerdict, ...]
     reached: int
-    is_full: bool
 
 
 def first_verdicts(database: Database, job_id: int, tier: str, *, after: int, since_ms: int, limit: int) -> VerdictPage:
-    """Return what became of the first answers a tier gave about up to `limit` items behind a position.
+    """Return what became of the first answers a tier gave about the next `limit` items behind a position.
 
-    Calls before `since_ms`, canaries, repairs, measuring calls and answers from the cache are passed over. It ends
-    before the first item that still waits for its answer, so that the order does not depend on how long calls take.
+    Calls before `since_ms`, canaries, repairs, measuring calls and answers from the cache are passed over. There is no
+    page before each of its items has been answered: it would begin with the quick ones. Its verdicts come shuffled,
+    always in the same way, since neighbours in an input are often alike.
     """
     items = (
         select(col(Item.position), col(Item.state), col(Item.tier))
@@ -49,22 +49,24 @@ def first_verdicts(database: Database, job_id: int, tier: str, *, after: int, si
     with database.read() as connection:
         page = connection.execute(items).all()
         if not page:
-            return VerdictPage((), after, is_full=False)
+            return VerdictPage((), after)
         within = (page[0].position, page[-1].position)
         calls = _calls(connection, job_id, tier, within)
         said = _probabilities(connection, job_id, tier, within)
-    verdicts: list[FirstVerdict] = []
-    reached = after
-    for item in page:
-        call = calls.get(item.position)
-        if call is None and item.state == ItemState.QUEUED and item.tier == tier:
-            return VerdictPage(tuple(verdicts), reached, is_full=False)
-        reached = item.position
-        if call is not None and call.started_ms >= since_ms and not call.cache_hit:
-            chance = share_point(str(job_id), str(item.position), "drift") / 100
-            probability = said.get(item.position)
-            verdicts.append(FirstVerdict(_check(call), call.confidence, probability, call.started_ms, chance))
-    return VerdictPage(tuple(verdicts), reached, is_full=len(page) == limit)
+    if any(item.position not in calls and item.state == ItemState.QUEUED and item.tier == tier for item in page):
+        return VerdictPage((), after)
+    verdicts = [
+        FirstVerdict(
+            check=_check(call),
+            confidence=call.confidence,
+            probability=said.get(position),
+            at_ms=call.started_ms,
+            chance=share_point(str(job_id), str(position), "drift") / 100,
+        )
+        for position, call in sorted(calls.items(), key=lambda one: share_point(str(job_id), str(one[0]), "order"))
+        if call.started_ms >= since_ms and not call.cache_hit
+    ]
+    return VerdictPage(tuple(verdicts), page[-1].position)
 
 
 @dataclass(frozen=True, slots=True)

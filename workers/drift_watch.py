@@ -74,10 +74,10 @@ def advance(database: Database, task_name: str, pages: int | None = None) -> dic
             for verdict in page.verdicts:
                 for signal in signals.values():
                     signal.take(verdict)
+            if page.reached == after:
+                break
             reached[place] = page.reached
             left = None if left is None else left - 1
-            if not page.is_full:
-                break
     following = _following(state, signals, reached)
     if following != stored:
         drift.write(database, task_name, following)

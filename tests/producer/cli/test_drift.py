@@ -24,8 +24,8 @@ def _answers(count: int, failing: float) -> list[Judged]:
 def test_a_drift_is_told_wherever_one_looks(cheapfirst: CommandLine, home_ledger: Database, tmp_path: Path) -> None:
     """By `drift` and `report` in full, by `status`, `jobs` and `check` in a line; until a person takes it back."""
     folder = notes_folder(tmp_path)
-    job = open_job(home_ledger, load_task(folder), "past", 1_100)
-    judge(home_ledger, job, 1, _answers(700, 0.1))
+    task = load_task(folder)
+    judge(home_ledger, open_job(home_ledger, task, "past", 700), 1, _answers(700, 0.1))
     told = cheapfirst("drift", folder)
     assert (told.code, told.err) == (0, "")
     assert "escalation   first answers that fail: no change shown in 700 observations" in told.out
@@ -34,7 +34,7 @@ def test_a_drift_is_told_wherever_one_looks(cheapfirst: CommandLine, home_ledger
     assert "no change shown; 1 of 4 signals have enough to be held against" in cheapfirst("report", "past").out
     assert "drifted" not in cheapfirst("status", "past").out
 
-    judge(home_ledger, job, 701, _answers(400, 0.5))
+    judge(home_ledger, open_job(home_ledger, task, "worse", 400), 1, _answers(400, 0.5))
     assert "first answers that fail: CHANGED, sure after" in cheapfirst("report", "past").out
     for command in (("status", "past"), ("jobs",), ("check", folder)):
         assert "notes has drifted: first answers that fail" in cheapfirst(*command).out, command
