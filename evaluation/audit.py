@@ -10,7 +10,7 @@ from routing.confidence_sequence import Interval, share_interval
 from routing.rollout import share_point
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Callable, Collection, Iterable, Sequence
 
     from storage.audits import AcceptedItem
 
@@ -56,8 +56,10 @@ def draw(items: Sequence[AcceptedItem], disagreeing: Collection[tuple[int, int]]
     """Choose items to label: half of them the most doubtful, the others at random.
 
     Doubt is 1 where two models disagree or a check failed, else one less the confidence or the classifier's
-    probability, whichever says less. What was handed out before and has no label is handed out again.
+    probability, whichever says less. What was handed out before and has no label is handed out again. Of a custom id
+    that stands there twice, the first one counts.
     """
+    items = _once(items)
     waiting = [item for item in items if item.picked and item.expected is None][: count // 2]
     doubts = {item.key: _doubt(item, item.key in disagreeing) for item in items}
     by_doubt = sorted(
@@ -85,9 +87,12 @@ def newest_estimate(
 ) -> AuditEstimate | None:
     """Return the estimate of the draw whose random part has most labels, the newest of several; None without a draw.
 
-    `draws` are the times up to which items were drawn from, newest first. What ended later is in no sample yet.
+    `draws` are the times up to which items were drawn from, newest first. What ended later is in no sample yet. Of a
+    custom id that stands there twice, the first one counts that was there by then.
     """
-    found = [estimate([item for item in items if item.ended_ms <= until_ms], until_ms, is_wrong) for until_ms in draws]
+    found = [
+        estimate(_once(item for item in items if item.ended_ms <= until_ms), until_ms, is_wrong) for until_ms in draws
+    ]
     return max(found, key=lambda one: one.random_labelled, default=None)
 
 
@@ -129,6 +134,13 @@ def estimate(items: Sequence[AcceptedItem], until_ms: int, is_wrong: Callable[[A
             (known + low) / max(len(items), 1), min(1.0, (known + open_picks + high) / max(len(items), 1))
         ),
     )
+
+
+def _once(items: Iterable[AcceptedItem]) -> list[AcceptedItem]:
+    found: dict[str, AcceptedItem] = {}
+    for item in items:
+        found.setdefault(item.custom_id, item)
+    return list(found.values())
 
 
 def in_random_order(items: Sequence[AcceptedItem]) -> list[AcceptedItem]:

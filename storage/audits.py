@@ -73,18 +73,14 @@ class AuditDocument:
 
 
 def accepted(database: Database, task_name: str, limit: int) -> list[AcceptedItem]:
-    """Return the items of a task that were accepted below its last tier, newest job first.
-
-    Of a custom id that several jobs have, the newest one's.
-    """
-    found: dict[str, AcceptedItem] = {}
+    """Return up to `limit` items of a task that were accepted below its last tier, newest job first."""
+    found: list[AcceptedItem] = []
     with database.read() as connection:
         for job_id in _jobs(connection, task_name):
             if len(found) >= limit:
                 break
-            for item in _accepted(connection, job_id, limit - len(found)):
-                found.setdefault(item.custom_id, item)
-    return list(found.values())
+            found += _accepted(connection, job_id, limit - len(found))
+    return found
 
 
 def second_answers(database: Database, task_name: str, limit: int) -> Iterator[SecondAnswer]:

@@ -141,3 +141,13 @@ def test_what_came_after_a_draw_waits_for_the_next() -> None:
     assert found is not None
     assert (found.until_ms, found.population, found.random_labelled) == (299, 300, 20)
     assert newest_estimate(more, [], _is_wrong) is None
+
+
+def test_documents_that_ran_again_leave_the_labels_of_the_first_time() -> None:
+    """An estimate is of the items there were when they were drawn; a new draw is of the newest of each name."""
+    items = _labelled([_item(number) for number in range(300)], 40, ())
+    again = [replace(_item(number), job_id=2, ended_ms=1_000) for number in range(300)]
+    found = newest_estimate([*again, *items], [1_000, 299], _is_wrong)
+    assert found is not None
+    assert (found.until_ms, found.population, found.random_labelled) == (299, 300, 20)
+    assert {chosen.item.job_id for chosen in draw([*again, *items], (), 10).chosen} == {2}

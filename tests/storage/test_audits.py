@@ -50,8 +50,8 @@ def test_labels_are_kept_once_and_replaced(ledger: Database) -> None:
     assert document == audits.AuditDocument("past", "past-1", "text of past-1", '{"total": 1}', '{"total":2}')
 
 
-def test_of_a_custom_id_in_several_jobs_the_newest_counts(ledger: Database) -> None:
-    """Each is found by its job's name."""
+def test_a_custom_id_in_several_jobs_is_told_apart_by_job(ledger: Database) -> None:
+    """Each is found by its job's name; accepted items come newest job first."""
     keys = {}
     for name in ("first", "second"):
         job = open_job(ledger, TASK, name, 1)
@@ -60,4 +60,4 @@ def test_of_a_custom_id_in_several_jobs_the_newest_counts(ledger: Database) -> N
         judge(ledger, job, 1, [Judged()])
         keys[name] = (job.id, 1)
     assert audits.keys_of(ledger, TASK.name, ["same", "none"]) == {"same": keys}
-    assert [item.key for item in audits.accepted(ledger, TASK.name, 10)] == [keys["second"]]
+    assert [item.key for item in audits.accepted(ledger, TASK.name, 10)] == [keys["second"], keys["first"]]
