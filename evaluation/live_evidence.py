@@ -5,24 +5,24 @@ Every interval holds however often one looks (`routing/confidence_sequence.py`):
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from evaluation.statistics.safety import AGGRESSIVE, MARGIN, Safety
-from routing.answer import parse_answer
-from routing.completion import FinishReason
+from routing.bounded_mean import BoundedMean
 from routing.confidence_sequence import Interval, mean_interval, share_interval
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Sequence
 
-    from routing.comparison import Comparison
+    from evaluation.pair_comparison import PairComparison
     from routing.json_value import JsonValue
     from storage.evidence import HeldPair
 
 ALPHA = 0.05
 """Each interval is wrong with this probability at most, over all looks at it together."""
+STANDINGS = 40
+"""Moments at which the course of the estimates is told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +36,31 @@ class Difference:
 
 
 @dataclass(frozen=True, slots=True)
+class Standing:
+    """What the first `pairs` measured items showed, at the time (ms since 1970) the last of them ended.
+
+    `cheaper` and `sooner` are means over items of what the accepted answer spares of the last tier's cost and time, as
+    a share: 0.9 for a tenth of the cost, -0.9 for ten times. They lie between -1 and 1 whatever a call costs or takes,
+    so that their intervals hold for any number of items.
+    """
+
+    pairs: int
+    at_ms: int
+    differing: int
+    wrong: Interval
+    mean_cheaper: float
+    cheaper: Interval
+    mean_sooner: float
+    sooner: Interval
+
+
+@dataclass(frozen=True, slots=True)
 class LiveEvidence:
     """What `pairs` measured items show. Shares are of items, money is nano-dollars, times are milliseconds.
 
     An accepted answer is `differing` where any field differs from the last tier's, which counts as wrong though it may
     be the better one. `lost` is the same as a share of all items of the job: those the last tier answered lose nothing.
+    `course` is how the estimates stood after a growing number of items, in the order in which these ended.
     """
 
     pairs: int
@@ -53,29 +73,28 @@ class LiveEvidence:
     faster_ms: Interval
     mean_faster_ms: float
     differences: tuple[Difference, ...]
+    course: tuple[Standing, ...]
 
 
 def live_evidence(
-    pairs: Sequence[HeldPair], comparison: Comparison, accepted_share: float, margin: float = MARGIN
+    pairs: Sequence[HeldPair], compare: PairComparison, accepted_share: float, margin: float = MARGIN
 ) -> LiveEvidence | None:
-    """Return what measured items show, None without any.
+    """Return what measured items show, in the order in which they ended; None without any.
 
-    `accepted_share` is the share of ended items that a tier below the last accepted.
+    `accepted_share` is the share of ended items that a tier below the last accepted. Items of which the last tier's
+    answer cannot be read tell nothing. Raises UsageError where a custom comparator fails.
     """
-    readable = [
-        (pair, last) for pair in pairs if (last := parse_answer(pair.answer, FinishReason.STOP).output) is not None
-    ]
-    if not readable:
+    compared = [(pair, fields) for pair in pairs if (fields := compare.differing(pair.output, pair.answer)) is not None]
+    if not compared:
         return None
-    differences = [tuple(_differences(pair, last, comparison)) for pair, last in readable]
-    differing = sum(map(bool, differences))
-    wrong = share_interval(differing, len(readable), ALPHA)
+    course = _course([(pair, bool(fields)) for pair, fields in compared])
+    wrong = course[-1].wrong
     lost = Interval(wrong.low * accepted_share, wrong.high * accepted_share)
-    costs = [float(pair.last_cost_nano_usd) for pair, _ in readable]
-    faster = [float(pair.last_provider_ms - pair.provider_ms) for pair, _ in readable]
+    costs = [float(pair.last_cost_nano_usd) for pair, _ in compared]
+    faster = [float(pair.last_provider_ms - pair.provider_ms) for pair, _ in compared]
     return LiveEvidence(
-        pairs=len(readable),
-        differing=differing,
+        pairs=len(compared),
+        differing=course[-1].differing,
         wrong=wrong,
         lost=lost,
         safety=_safety(lost, margin),
@@ -83,15 +102,42 @@ def live_evidence(
         mean_last_cost_nano_usd=sum(costs) / len(costs),
         faster_ms=_mean(faster),
         mean_faster_ms=sum(faster) / len(faster),
-        differences=tuple(difference for found in differences for difference in found),
+        differences=tuple(
+            Difference(pair.custom_id, name, *values) for pair, fields in compared for name, values in fields.items()
+        ),
+        course=course,
     )
 
 
-def _differences(pair: HeldPair, last: Mapping[str, JsonValue], comparison: Comparison) -> Iterable[Difference]:
-    accepted: dict[str, JsonValue] = json.loads(pair.output)
-    for name in {**accepted, **last}:
-        if not comparison.alike(name, accepted.get(name), last.get(name)):
-            yield Difference(pair.custom_id, name, accepted.get(name), last.get(name))
+def _course(compared: Sequence[tuple[HeldPair, bool]]) -> tuple[Standing, ...]:
+    """Return how the estimates stood at up to `STANDINGS` moments, the last one after all items."""
+    cheaper, sooner = BoundedMean(-1, 1, ALPHA), BoundedMean(-1, 1, ALPHA)
+    moments = {len(compared) * part // STANDINGS for part in range(1, STANDINGS + 1)}
+    differing = 0
+    standings = []
+    for number, (pair, differs) in enumerate(compared, 1):
+        differing += differs
+        cheaper.add(_spared(pair.cost_nano_usd, pair.last_cost_nano_usd))
+        sooner.add(_spared(pair.provider_ms, pair.last_provider_ms))
+        if number in moments:
+            standings.append(
+                Standing(
+                    pairs=number,
+                    at_ms=pair.ended_ms,
+                    differing=differing,
+                    wrong=share_interval(differing, number, ALPHA),
+                    mean_cheaper=cheaper.mean,
+                    cheaper=cheaper.interval(),
+                    mean_sooner=sooner.mean,
+                    sooner=sooner.interval(),
+                )
+            )
+    return tuple(standings)
+
+
+def _spared(own: int, last: int) -> float:
+    """Return what is spared as a share of the greater of both, negative where `own` is; 0 where both are nothing."""
+    return (last - own) / max(own, last) if own or last else 0.0
 
 
 def _safety(lost: Interval, margin: float) -> Safety:

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from evaluation.calibration.risk_control import least_needed
 from evaluation.statistics.shares import highest_share
-from routing.answer import parse_answer
 from routing.classifier.features import features_of
-from routing.completion import FinishReason
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from evaluation.pair_comparison import PairComparison
     from routing.classifier.linear_model import LinearModel
-    from routing.comparison import Comparison
     from routing.task import TargetSpec
     from storage.outcomes import MeasuredPair
 
@@ -44,16 +41,20 @@ class Quality:
 
 
 def quality_threshold(
-    model: LinearModel, measured: Sequence[MeasuredPair], comparison: Comparison, target: TargetSpec
+    model: LinearModel, measured: Sequence[MeasuredPair], compare: PairComparison, target: TargetSpec
 ) -> Quality:
     """Return the least threshold above which no more than the target's margin of accepted answers differ.
 
     Thresholds are tried in a fixed sequence, surest documents first, and the first one that cannot be shown ends it, so
     that trying many needs no correction (Angelopoulos and others, "Learn then Test", 2021, section 3.3). Each is shown
     by the upper bound of Clopper and Pearson (1934). An answer that differs from the last tier's counts as worse,
-    though it may be the better one.
+    though it may be the better one; a pair whose other answer cannot be read is left out.
     """
-    told = [(model.probability(features_of(pair.text, pair.pages)), _differs(pair, comparison)) for pair in measured]
+    told = [
+        (model.probability(features_of(pair.text, pair.pages)), bool(fields))
+        for pair in measured
+        if (fields := compare.differing(pair.output, pair.answer)) is not None
+    ]
     told.sort(key=lambda pair: -pair[0])
     alpha = 1 - target.confidence
     needed = least_needed(target.margin, alpha)
@@ -70,11 +71,3 @@ def _counts(least: int, most: int) -> list[int]:
     if most < least:
         return []
     return sorted({least + (most - least) * step // STEPS for step in range(STEPS + 1)})
-
-
-def _differs(pair: MeasuredPair, comparison: Comparison) -> bool:
-    accepted = json.loads(pair.output)
-    measured = parse_answer(pair.answer, FinishReason.STOP).output
-    if measured is None:
-        return False  # the last tier gave nothing to be worse than
-    return not all(comparison.alike(name, value, measured.get(name)) for name, value in accepted.items())

@@ -10,6 +10,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 from producer.deployment_file import deployment_for
+from producer.drift import drift_remarks
 from producer.embedded.redis_binary import find_redis_binary
 from producer.ledger import reach_ledger
 from producer.readiness import models_of
@@ -56,7 +57,7 @@ def examine(settings: Settings, deployment: Path | None, task: Path | None) -> I
     frozen = None if task is None else (yield from _read("task", lambda: load_task(task)))
     spec = yield from _read("deployment", lambda: deployment_for(settings, deployment, task)[1])
     yield from _guarded("broker", _broker(with_running_broker(settings)))
-    yield from _guarded("ledger", _ledger(settings))
+    yield from _guarded("ledger", _ledger(settings, frozen))
     if spec is not None and frozen is not None:
         yield from _flags(spec, frozen)
     if spec is not None:
@@ -110,7 +111,7 @@ def _broker(settings: Settings) -> Iterator[Finding]:
         broker.close()
 
 
-def _ledger(settings: Settings) -> Iterator[Finding]:
+def _ledger(settings: Settings, task: FrozenTask | None) -> Iterator[Finding]:
     if settings.ledger is None and not (settings.home / "ledger.db").exists():
         yield Finding("ledger", "ok", f"DATABASE_URL is not set: `cheapfirst run` makes one in {settings.home}")
         return
@@ -128,6 +129,9 @@ def _ledger(settings: Settings) -> Iterator[Finding]:
             )
         else:
             yield Finding("clock", "ok", f"The database's clock is {skew_ms} ms from this machine's.")
+        for remark in drift_remarks(database, None if task is None else [task.name]):
+            message, _, fix = remark.partition(". ")
+            yield Finding("drift", "advice", message, fix)
 
 
 def _local_ms() -> int:

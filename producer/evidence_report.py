@@ -6,16 +6,18 @@ import math
 from typing import TYPE_CHECKING
 
 from evaluation.live_evidence import ALPHA, live_evidence
+from evaluation.pair_comparison import PairComparison
 from evaluation.statistics.safety import MARGIN
+from producer.auditing import audit_figures
+from producer.drift import drift_figures
 from producer.report import job_report
-from routing.comparison import Comparison
 from routing.money import NanoUsd, to_usd
 from storage import evidence, jobs, progress
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from evaluation.live_evidence import LiveEvidence
+    from evaluation.live_evidence import LiveEvidence, Standing
     from routing.confidence_sequence import Interval
     from routing.deployment import DeploymentSpec
     from storage.database import Database
@@ -24,29 +26,40 @@ if TYPE_CHECKING:
 STRETCHES = 40
 BINS = 10
 MOST_DIFFERENCES = 20
+MOST_PAIRS = 20_000
+"""Measured items of a task that its evidence rests on, the newest jobs'."""
+DRIFT_PAGES = 100
+"""Thousands of items that a report takes in where they were not watched yet."""
 LATENCY_BOUNDS_MS = (5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 20_000, 60_000)
 
 
 def evidence_report(database: Database, reference: str, deployment: DeploymentSpec | None = None) -> dict[str, object]:
     """Return `job_report` with what rests on single calls, as JSON values; money is `Decimal` dollars.
 
-    `quality`, `saving` and `frontier` rest on measured items (`rollout.holdout`) and are None without any. Reads every
-    call of the job. Raises NotFoundError.
+    `quality`, `saving`, `frontier` and `evidence` rest on measured items (`rollout.holdout`) and are None without any,
+    as `audit` is without labels. Reads every call of the job. Raises NotFoundError, UsageError where a custom
+    comparator fails.
     """
     standing = progress.read(database, reference)
     job_id = standing.job.id
     task = jobs.frozen_task(database, job_id)
     first, last = task.tiers[0].name, task.tiers[-1].name
     margin = MARGIN if task.target is None else task.target.margin
-    measured = live_evidence(
-        evidence.held_pairs(database, job_id), Comparison.of_task(task), _accepted_share(standing), margin
-    )
+    compare = PairComparison(task)
+    measured = live_evidence(evidence.held_pairs(database, job_id), compare, _accepted_share(standing), margin)
+    of_task = live_evidence(evidence.task_held_pairs(database, task.name, MOST_PAIRS), compare, 1.0)
     spent = evidence.spent(database, job_id, last)
     return {
         **job_report(database, reference, deployment),
         "quality": None if measured is None else _quality(measured, margin),
         "saving": None if measured is None else _saving(measured, standing, spent),
         "frontier": None if measured is None else _frontier(measured, standing, spent),
+        "evidence": {
+            "job": None if measured is None else _evidence(measured.course),
+            "task": None if of_task is None else _evidence(of_task.course),
+        },
+        "audit": audit_figures(database, task),
+        "drift": None if task.trial else drift_figures(database, task.name, DRIFT_PAGES),
         "disagreements": [] if measured is None else _disagreements(measured),
         "over_time": [
             {"began_ms": stretch.began_ms, "verdicts": stretch.verdicts, "passed": stretch.passed}
@@ -58,6 +71,24 @@ def evidence_report(database: Database, reference: str, deployment: DeploymentSp
             "calls": evidence.call_latencies(database, job_id, LATENCY_BOUNDS_MS),
         },
         "classifier": _reliability(evidence.predictions(database, job_id, first)),
+    }
+
+
+def _evidence(course: Sequence[Standing]) -> dict[str, object]:
+    return {**_standing(course[-1]), "over_time": [_standing(standing) for standing in course]}
+
+
+def _standing(standing: Standing) -> dict[str, object]:
+    return {
+        "measured_items": standing.pairs,
+        "at_ms": standing.at_ms,
+        "differing": standing.differing,
+        "wrong_share": round(standing.differing / standing.pairs, 6),
+        "wrong_interval": _ends(standing.wrong),
+        "cheaper_share": round(standing.mean_cheaper, 6),
+        "cheaper_interval": _ends(standing.cheaper),
+        "sooner_share": round(standing.mean_sooner, 6),
+        "sooner_interval": _ends(standing.sooner),
     }
 
 

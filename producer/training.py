@@ -6,10 +6,10 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from evaluation.pair_comparison import PairComparison
 from evaluation.quality_threshold import quality_threshold
 from evaluation.training import train
 from producer.rollouts import change, current, roll_back_version, user_name
-from routing.comparison import Comparison
 from routing.errors import UsageError
 from routing.rollout_changes import classified
 from storage import classifiers
@@ -48,7 +48,7 @@ def train_classifier(database: Database, task: FrozenTask) -> Trained:
         last = task.tiers[-1]
         pairs = measured_pairs(database, task.name, first.name, MOST_OUTCOMES)
         quality = (
-            quality_threshold(model, pairs, Comparison.of_task(task), task.target) if last.name != first.name else None
+            quality_threshold(model, pairs, PairComparison(task), task.target) if last.name != first.name else None
         )
     if quality is not None:
         model = model.model_copy(update={"quality_threshold": quality.threshold})

@@ -11,12 +11,12 @@ from sqlmodel import col
 from routing.decision import Cause, Layer
 from storage.router_tables import DecisionRow
 from storage.states import AttemptOutcome, ItemState
-from storage.tables import Attempt, Item
+from storage.tables import Attempt, Item, Job
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
-    from sqlalchemy import ColumnElement
+    from sqlalchemy import ColumnElement, Connection
     from sqlalchemy.orm import Mapped
 
     from storage.database import Database
@@ -29,7 +29,7 @@ class HeldPair:
     """An item that was accepted below the last tier and measured on it.
 
     `output` is the accepted JSON text, `answer` the last tier's raw one. Costs and times are those of all its calls
-    up to the accepted answer, and of the call that measured it.
+    up to the accepted answer, and of the call that measured it. `ended_ms` is when that was written down.
     """
 
     custom_id: str
@@ -39,6 +39,7 @@ class HeldPair:
     last_cost_nano_usd: int
     provider_ms: int
     last_provider_ms: int
+    ended_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,25 @@ class Spent:
 
 
 def held_pairs(database: Database, job_id: int) -> list[HeldPair]:
-    """Return the measured items of a job that have ended, in the order of the input."""
+    """Return the measured items of a job that have ended, in the order in which they did."""
+    with database.read() as connection:
+        return list(_held_pairs(connection, job_id))
+
+
+def task_held_pairs(database: Database, task_name: str, limit: int) -> list[HeldPair]:
+    """Return the same of the newest jobs of a task: as many whole jobs as hold no more than `limit`, one at least."""
+    found: list[HeldPair] = []
+    with database.read() as connection:
+        newest_first = select(col(Job.id)).where(col(Job.task_name) == task_name).order_by(col(Job.id).desc())
+        for job_id in connection.scalars(newest_first).all():
+            pairs = list(_held_pairs(connection, job_id or 0))
+            if found and len(found) + len(pairs) > limit:
+                break
+            found += pairs
+    return sorted(found, key=lambda pair: pair.ended_ms)
+
+
+def _held_pairs(connection: Connection, job_id: int) -> Iterator[HeldPair]:
     measured = (
         select(
             col(Attempt.position),
@@ -76,10 +95,11 @@ def held_pairs(database: Database, job_id: int) -> list[HeldPair]:
         .subquery()
     )
     own = case((col(Attempt.holdout), 0), else_=1)
+    of_item = (col(Item.position), col(Item.custom_id), col(Item.output), col(Item.finished_ms))
+    of_measuring = (measured.c.answer, measured.c.cost_nano_usd, measured.c.provider_ms)
     query = (
         select(
-            col(Item.custom_id),
-            col(Item.output),
+            *of_item,
             measured.c.answer,
             measured.c.cost_nano_usd.label("last_cost"),
             measured.c.provider_ms.label("last_ms"),
@@ -89,29 +109,20 @@ def held_pairs(database: Database, job_id: int) -> list[HeldPair]:
         .join(measured, col(Item.position) == measured.c.position)
         .join(Attempt, and_(col(Attempt.job_id) == col(Item.job_id), col(Attempt.position) == col(Item.position)))
         .where(col(Item.job_id) == job_id, col(Item.state) == ItemState.DONE, col(Item.output).is_not(None))
-        .group_by(
-            col(Item.position),
-            col(Item.custom_id),
-            col(Item.output),
-            measured.c.answer,
-            measured.c.cost_nano_usd,
-            measured.c.provider_ms,
-        )
-        .order_by(col(Item.position))
+        .group_by(*of_item, *of_measuring)
+        .order_by(col(Item.finished_ms), col(Item.position))
     )
-    with database.read() as connection:
-        return [
-            HeldPair(
-                custom_id=row.custom_id,
-                output=row.output or "",
-                answer=row.answer,
-                cost_nano_usd=int(row.cost),
-                last_cost_nano_usd=int(row.last_cost),
-                provider_ms=int(row.ms),
-                last_provider_ms=int(row.last_ms),
-            )
-            for row in connection.execute(query)
-        ]
+    for row in connection.execute(query):
+        yield HeldPair(
+            custom_id=row.custom_id,
+            output=row.output or "",
+            answer=row.answer,
+            cost_nano_usd=int(row.cost),
+            last_cost_nano_usd=int(row.last_cost),
+            provider_ms=int(row.ms),
+            last_provider_ms=int(row.last_ms),
+            ended_ms=int(row.finished_ms or 0),
+        )
 
 
 def spent(database: Database, job_id: int, last_tier: str) -> Spent:

@@ -214,6 +214,13 @@ def listing(database: Database, limit: int = 50) -> list[JobRecord]:
         return [_record(row) for row in rows]
 
 
+def of_task(database: Database, task_name: str) -> list[JobRecord]:
+    """Return every job of a task, oldest first."""
+    query = select(*_RECORD_COLUMNS).where(col(Job.task_name) == task_name).order_by(col(Job.id))
+    with database.read() as connection:
+        return [_record(row) for row in connection.execute(query).mappings()]
+
+
 def is_running(database: Database, job_id: int) -> bool:
     """Tell whether a job runs."""
     with database.read() as connection:

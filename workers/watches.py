@@ -1,4 +1,4 @@
-"""What acts by itself on active jobs: circuits, the conditions of canaries, the limits of the cache, a new day."""
+"""What acts by itself on active jobs: circuits, conditions of canaries, the cache's limits, drift, a new day."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from storage import jobs, roles
 from workers.cache_pruning import CachePruning
 from workers.canary_watch import CanaryWatch
 from workers.circuit_watch import CircuitWatch
+from workers.drift_watch import DriftWatch
 
 if TYPE_CHECKING:
     from storage.database import Database
@@ -29,6 +30,7 @@ class Watches:
         self._circuits = CircuitWatch(database)
         self._canaries = CanaryWatch(database)
         self._cache = CachePruning(database)
+        self._drift = DriftWatch(database)
 
     def look(self) -> None:
         """Act where something is to be done. Raises ServiceUnreachableError."""
@@ -37,6 +39,7 @@ class Watches:
         self._circuits.look()
         self._canaries.look()
         self._cache.look()
+        self._drift.look()
         resumed = jobs.resume_on_new_day(self._database)
         if resumed:
             log.info("A new day: %d jobs that the budget of the last one stopped go on", resumed)

@@ -9,10 +9,12 @@ import typer
 
 from producer.cli import (
     advise,
+    audit,
     calibrate,
     check,
     db,
     demo,
+    drift,
     ending,
     evaluate,
     flower,
@@ -93,6 +95,8 @@ app.command()(rollout.holdout)
 app.command()(rollout.canary)
 app.command()(rollout.promote)
 app.command()(rollout.rollback)
+app.command()(drift.drift)
+app.command()(audit.audit)
 app.command()(train.train)
 app.command()(worker.worker)
 app.command()(flower.flower)

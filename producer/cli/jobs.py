@@ -44,6 +44,7 @@ def status(
 
 def _show(database: Database, name: str, *, as_json: bool) -> None:
     from producer.cli.progress_view import line
+    from producer.drift import drift_remarks
     from producer.progress import Look, average_pace, figures
     from storage import progress, workers
     from storage.states import JobState
@@ -56,6 +57,7 @@ def _show(database: Database, name: str, *, as_json: bool) -> None:
         return
     idle = not running and standing.job.state is JobState.RUNNING
     remarks = [_NO_WORKER] if idle else [standing.job.stop_detail] if standing.job.stop_detail else []
+    remarks += drift_remarks(database, [standing.job.task_name])
     print_text("\n".join([line(look), *map(_worker_line, running), *remarks]))
 
 
@@ -88,6 +90,7 @@ def list_jobs(
     as_json: AsJson = False,
 ) -> None:
     """List the newest jobs."""
+    from producer.drift import drift_remarks
     from producer.ledger import open_ledger
     from producer.progress import job_figures
     from storage import jobs
@@ -95,10 +98,11 @@ def list_jobs(
 
     with open_ledger(read_settings()) as database:
         newest = jobs.listing(database, limit)
+        remarks = drift_remarks(database, sorted({job.task_name for job in newest}))
     if as_json:
         print_json([job_figures(job) for job in newest])
     else:
-        print_text("\n".join(map(_job_line, newest)) or "There is no job yet.")
+        print_text("\n".join([*map(_job_line, newest), *remarks]) or "There is no job yet.")
 
 
 def _job_line(job: JobRecord) -> str:

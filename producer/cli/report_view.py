@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from producer.cli.progress_view import duration
 from producer.dollars import shown
+from producer.evidence_lines import evidence_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -40,6 +41,7 @@ def _facts(report: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield from _reasons(report)
     yield from _money(report)
     yield from _measured(report)
+    yield from evidence_lines(report)
     latency = report["latency_ms"]
     if latency["p50"] is not None:
         yield "latency", f"p50 {latency['p50']} ms, p95 {latency['p95']} ms for an item"

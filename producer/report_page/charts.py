@@ -25,6 +25,8 @@ def charts(report: Mapping[str, Any]) -> dict[str, str]:
         drawn["latency"] = _latency(report["latency_histogram"])
     if len(report["over_time"]) > 1:
         drawn["over_time"] = _over_time(report["over_time"])
+    if report["evidence"]["task"] and len(report["evidence"]["task"]["over_time"]) > 1:
+        drawn["evidence"] = _evidence(report["evidence"]["task"]["over_time"])
     if report["classifier"]:
         drawn["reliability"] = _reliability(report["classifier"])
     return drawn
@@ -119,6 +121,20 @@ def _over_time(stretches: Sequence[Mapping[str, Any]]) -> str:
         chart.axes.set_xlabel("minutes since the first call")
         chart.axes.set_ylabel("percent of first answers")
         chart.legend()
+    return chart.svg
+
+
+def _evidence(course: Sequence[Mapping[str, Any]]) -> str:
+    """Draw the share of measured items that differ as it became known, with the interval that holds at every look."""
+    items = [standing["measured_items"] for standing in course]
+    with drawing("evidence", "The share of measured items that differ, as it became known.") as chart:
+        lows, highs = ([100 * standing["wrong_interval"][end] for standing in course] for end in (0, 1))
+        chart.axes.fill_between(items, lows, highs, color=SERIES[0], alpha=0.2, linewidth=0)
+        shares = [100 * standing["wrong_share"] for standing in course]
+        chart.axes.plot(items, shares, color=SERIES[0], label="differ")
+        chart.axes.set_ylim(0, min(102, 5 + 2 * highs[-1] + max(shares)))
+        chart.axes.set_xlabel("measured items, over all jobs of the task")
+        chart.axes.set_ylabel("percent")
     return chart.svg
 
 

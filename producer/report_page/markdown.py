@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from producer.evidence_lines import evidence_lines
 from producer.report_page.page import figure_text
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ def _lines(report: Mapping[str, Any]) -> Iterator[str]:
     yield ""
     yield f"- Saving: {_saving(report)}"
     yield f"- Quality: {_quality(report)}"
+    yield from (f"- {title.capitalize()}: {line}" for title, line in evidence_lines(report))
     yield ""
     yield from _table(
         ("tier", "calls", "accepted", "escalated", "failed", "cost"),

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from producer.dollars import exact, shown
+from producer.drift import drift_summary
 from producer.json_text import json_line
 from producer.report_page.charts import charts
 
@@ -34,10 +35,12 @@ def report_page(report: Mapping[str, Any]) -> str:
     return environment.get_template("page.html").render(
         report={"accuracy": None} | dict(report),
         style=_style(),
-        charts=dict.fromkeys(("reasons", "frontier", "over_time", "latency", "reliability"), "") | charts(report),
+        charts=dict.fromkeys(("reasons", "frontier", "over_time", "latency", "evidence", "reliability"), "")
+        | charts(report),
         verdict=_VERDICTS[report["quality"]["safety"]] if report["quality"] else "",
         worst_fields=sorted(fields.items(), key=lambda field: field[1]),
         remarks=_remarks(report),
+        drift=[] if report["drift"] is None else drift_summary(report["drift"]),
         at=partial(_at, report),
         raw=_raw,
         shown=figure_text,

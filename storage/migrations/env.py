@@ -5,7 +5,7 @@ from __future__ import annotations
 from alembic import context
 from sqlmodel import SQLModel
 
-from storage import evaluation_tables, router_tables, tables  # noqa: F401 - these fill SQLModel.metadata
+from storage import evaluation_tables, evidence_tables, router_tables, tables  # noqa: F401 - these fill SQLModel.metadata
 
 context.configure(
     connection=context.config.attributes["connection"],
