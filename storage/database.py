@@ -12,6 +12,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from routing.errors import ServiceUnreachableError, UsageError
+from storage.rested_connections import try_rested_connections
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,7 +40,7 @@ class Database:
     raises ServiceUnreachableError where it cannot be reached.
     """
 
-    def __init__(self, url: str, pool_size: int = 8) -> None:
+    def __init__(self, url: str, pool_size: int = 16) -> None:
         self._url = _parse(url)
         self.engine = _create_engine(self._url, pool_size)
 
@@ -151,8 +152,7 @@ def _create_engine(url: URL, pool_size: int) -> Engine:
         engine = create_engine(
             url,
             pool_size=pool_size,
-            max_overflow=pool_size,
-            pool_pre_ping=not is_sqlite,
+            max_overflow=0,  # what flows over is opened and closed each time, with a process of PostgreSQL for it
             connect_args=arguments,
             hide_parameters=True,  # documents are parameters, and must not reach a traceback
         )
@@ -161,6 +161,8 @@ def _create_engine(url: URL, pool_size: int) -> Engine:
     if is_sqlite:
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
+    else:
+        try_rested_connections(engine)
     return engine
 
 

@@ -141,6 +141,7 @@ def _configuration(settings: Settings) -> dict[str, Any]:
             "max_connections": _MAX_BROKER_CONNECTIONS,
             "socket_connect_timeout": _CONNECT_TIMEOUT_S,
             "socket_keepalive": True,
+            "ack_emulation": False,  # no copies of fetched messages: the ledger knows what was not worked on
         },
         "accept_content": ["json"],
         "task_serializer": "json",
