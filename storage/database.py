@@ -68,6 +68,12 @@ class Database:
             yield connection
 
     @contextmanager
+    def statement(self) -> Iterator[Connection]:
+        """Open a connection on which each statement is a transaction of its own, begun and committed by the server."""
+        with self._connection(immediate=True) as connection:
+            yield connection.execution_options(isolation_level="AUTOCOMMIT")
+
+    @contextmanager
     def migration(self) -> Iterator[Connection]:
         """Open a transaction that may make tables anew: on SQLite, references to them are not enforced meanwhile."""
         with self._connection(immediate=True) as connection:

@@ -18,10 +18,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from sqlalchemy import ColumnElement, Connection, Update
+    from sqlalchemy.sql.base import ReadOnlyColumnCollection
+    from sqlalchemy.sql.elements import KeyedColumnElement
+    from sqlalchemy.types import TypeEngine
 
     from storage.records import ItemRecord, Next
 
-_FINISH_TYPES = {
+_FINISH_TYPES: dict[str, TypeEngine[Any]] = {
     "job_id": BigInteger(),
     "position": BigInteger(),
     "state": Text(),
@@ -45,7 +48,7 @@ _FINISH_TYPES = {
 }
 
 
-def _finish(given: Mapping[str, ColumnElement[Any]]) -> Update:
+def _finish(given: Mapping[str, ColumnElement[Any]] | ReadOnlyColumnCollection[str, KeyedColumnElement[Any]]) -> Update:
     """Return the statement that says what came of an item: of each that is given, in columns or in parameters."""
     return (
         update(Item)

@@ -18,6 +18,7 @@ from pydantic import ValidationError
 
 from routing.errors import CheapfirstError, UsageError
 from workers.deployment import find_deployment, read_deployment
+from workers.garbage import collect_seldom
 from workers.messages import ChunkMessage, is_of_another_version
 from workers.publishing import Publisher
 from workers.settings import Settings, read_settings
@@ -119,6 +120,7 @@ class WorkerApp(Celery):  # type: ignore[misc] # Celery is untyped
             deployment=self.deployment,
             publisher=self.publisher,
         )
+        collect_seldom()
         return self.engine
 
 
