@@ -146,7 +146,6 @@ def _configuration(settings: Settings) -> dict[str, Any]:
             "socket_connect_timeout": _CONNECT_TIMEOUT_S,
             "socket_keepalive": True,
             "body_encoding": "utf-8",
-            "ack_emulation": False,  # no copies of fetched messages: the ledger knows what was not worked on
         },
         "accept_content": ["json"],
         "task_serializer": "json",
