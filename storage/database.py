@@ -38,11 +38,14 @@ class Database:
 
     Raises UsageError for an address that names neither SQLite nor PostgreSQL. Every method that talks to the server
     raises ServiceUnreachableError where it cannot be reached.
+
+    A connection that has not been used for `rested_s` is tried before it is used again. Above 0, one that was cut
+    meanwhile may raise as well: for those who try again by themselves, and ask so often that it would cost them.
     """
 
-    def __init__(self, url: str, pool_size: int = 16) -> None:
+    def __init__(self, url: str, pool_size: int = 16, rested_s: float = 0.0) -> None:
         self._url = _parse(url)
-        self.engine = _create_engine(self._url, pool_size)
+        self.engine = _create_engine(self._url, pool_size, rested_s)
 
     @property
     def is_sqlite(self) -> bool:
@@ -149,7 +152,7 @@ def _parse(url: str) -> URL:
     return parsed.set(drivername=driver)
 
 
-def _create_engine(url: URL, pool_size: int) -> Engine:
+def _create_engine(url: URL, pool_size: int, rested_s: float) -> Engine:
     is_sqlite = url.drivername == "sqlite"
     # A prepared statement may keep the plan made while the ledger was empty, and then takes minutes on a large one.
     postgres = {"connect_timeout": 10, "prepare_threshold": None}
@@ -168,7 +171,7 @@ def _create_engine(url: URL, pool_size: int) -> Engine:
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
     else:
-        try_rested_connections(engine)
+        try_rested_connections(engine, rested_s)
     return engine
 
 

@@ -14,19 +14,18 @@ from sqlalchemy.exc import InvalidatePoolError
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
-RESTED_S = 1.0
-"""A connection that was in use this lately is taken to be there; where it is not, whoever uses it tries again."""
 _USED_AT = "used_at"
 
 
-def try_rested_connections(engine: Engine) -> None:
-    """Let the pool of this engine try connections that have rested, and open others where the server is gone."""
+def try_rested_connections(engine: Engine, rested_s: float) -> None:
+    """Let the pool of this engine try connections that have rested so long, and open others where the server is gone."""
 
     def note_use(_connection: object, record: Any) -> None:  # noqa: ANN401 - SQLAlchemy's own signature
         record.info[_USED_AT] = monotonic()
 
     def try_rested(connection: Any, record: Any, _fairy: object) -> None:  # noqa: ANN401 - SQLAlchemy's own signature
-        if monotonic() - record.info.get(_USED_AT, monotonic()) < RESTED_S:
+        used_at = record.info.get(_USED_AT)  # nothing where it was opened this moment
+        if used_at is None or monotonic() - used_at < rested_s:
             return
         try:
             engine.dialect.do_ping(connection)

@@ -10,7 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from routing.errors import ServiceUnreachableError, UsageError
-from storage import jobs, migrate, rested_connections
+from storage import jobs, migrate
 from storage.database import Database
 from tests.support.ledgers import claim, running_job
 
@@ -91,11 +91,8 @@ def test_no_plan_outlives_the_transaction_it_was_made_for(postgres_url: str) -> 
     database.close()
 
 
-def test_connections_that_died_while_they_rested_are_not_handed_out(
-    postgres_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_connections_that_died_while_they_rested_are_not_handed_out(postgres_url: str) -> None:
     """A server that restarted overnight costs the first request of the morning nothing."""
-    monkeypatch.setattr(rested_connections, "RESTED_S", 0.0)
     database, other = Database(postgres_url), Database(postgres_url)
     with database.read() as first, database.read() as second:
         pids = [connection.scalar(text("SELECT pg_backend_pid()")) for connection in (first, second)]
