@@ -18,7 +18,7 @@ _USED_AT = "used_at"
 
 
 def try_rested_connections(engine: Engine, rested_s: float) -> None:
-    """Let the pool of this engine try connections that have rested so long, and open others where the server is gone."""
+    """Let the pool try connections that have rested so long, and open others where the server is gone."""
 
     def note_use(_connection: object, record: Any) -> None:  # noqa: ANN401 - SQLAlchemy's own signature
         record.info[_USED_AT] = monotonic()
