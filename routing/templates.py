@@ -19,6 +19,10 @@ _NAMED = re.compile(
     r"'(\w+)' is undefined|'[\w ]+' has no attribute '(\w+)'|access to attribute '(\w+)' of '\w+' object is unsafe\."
 )
 
+_PLACE = re.compile(r"\{\{ *(text|custom_id) *\}\}")
+_PLAIN_CHARACTERS = 1_000_000
+"""Up to here, plain places are filled in without Jinja, and so without its bounds."""
+
 
 class TemplateProblemError(UsageError):
     """A template that cannot be compiled; `line` counts from 1 in its text."""
@@ -56,6 +60,7 @@ class Template:
             tree = counted(self._environment.parse(text))
             self.variables = frozenset(meta.find_undeclared_variables(tree))
             self._template = self._environment.from_string(tree)
+            self._plain = _plain_parts(text)
         except ForbiddenError as error:
             raise TemplateProblemError(error.message, error.line) from None
         except TemplateSyntaxError as error:
@@ -67,6 +72,8 @@ class Template:
         """Fill it in. Raises UsageError where it names something that is not given, or works without end."""
         if self._literal is not None:
             return self._literal
+        if self._plain is not None and (written := _filled_in(self._plain, variables)) is not None:
+            return written
         try:
             return self._bounded(variables)
         except TemplateError as error:
@@ -90,3 +97,27 @@ class Template:
                 raise TooMuchError(f"it writes more than {MAX_RENDERED_CHARACTERS} characters")
             parts.append(part)
         return "".join(parts)
+
+
+def _plain_parts(text: str) -> list[str] | None:
+    """Return literals and names in turn where a template only puts texts in, None where it does more.
+
+    A context of Jinja's costs more than all else that is done to write a prompt.
+    """
+    parts = _PLACE.split(text)
+    is_plain = len(parts) > 1 and not any(
+        is_template(part) or "\r" in part or part.endswith("{") for part in parts[::2]
+    )
+    return parts if is_plain else None
+
+
+def _filled_in(parts: list[str], variables: Mapping[str, object]) -> str | None:
+    """Return what plain parts make, None where Jinja has to say it: nothing is given, or very much."""
+    filled = list(parts)
+    for at in range(1, len(parts), 2):
+        value = variables.get(parts[at])
+        if type(value) is not str:
+            return None
+        filled[at] = value
+    written = "".join(filled)
+    return written if len(written) <= _PLAIN_CHARACTERS else None

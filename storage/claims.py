@@ -11,8 +11,9 @@ from sqlmodel import col
 from routing.decision import Layer
 from storage.clock import now_ms
 from storage.reserving import cover
-from storage.states import ItemState, JobState, StopReason
-from storage.tables import DocumentRow, Item, Job
+from storage.states import JobState, StopReason
+from storage.tables import Item, Job
+from storage.taking import DOCUMENTS_OF_TAKEN, TAKE, TAKE_AT_ONCE
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -82,6 +83,10 @@ def claim(
     Where the job or the day has a budget, the upper bound of each item is reserved, and items that are not covered stay
     queued, are `unpaid`, or the job stops, as `spending` says.
     """
+    if not database.is_sqlite and spending.day is None:
+        claimed = _claim_at_once(database, job_id, tier, positions, lease_token, lease_ms)
+        if claimed is not None:
+            return claimed
     with database.write() as connection:
         job = _job(connection, job_id)
         if job is None or job["state"] != JobState.RUNNING:
@@ -99,6 +104,21 @@ def claim(
     return Claim(job["item_budget_nano_usd"], tuple(items), tuple(unpaid)) if items or unpaid else None
 
 
+def _claim_at_once(
+    database: Database, job_id: int, tier: str, positions: Sequence[int], lease_token: str, lease_ms: int
+) -> Claim | None:
+    """Claim in one statement, a transaction of its own; None where the job has a budget or nothing is free.
+
+    What a chunk of short documents costs PostgreSQL and its client is mostly the number of statements.
+    """
+    with database.statement() as connection:
+        given = _given(job_id, tier, positions, lease_token, lease_ms)
+        rows = connection.execute(TAKE_AT_ONCE, given).mappings().all()
+    if not rows:
+        return None
+    return Claim(rows[0]["item_budget"], tuple(_claimed(job_id, tier, lease_token, row, row) for row in rows))
+
+
 def _job(connection: Connection, job_id: int, *, lock: bool = False) -> RowMapping | None:
     query = select(
         col(Job.id),
@@ -111,54 +131,25 @@ def _job(connection: Connection, job_id: int, *, lock: bool = False) -> RowMappi
     return connection.execute(query.with_for_update() if lock else query).mappings().one_or_none()
 
 
+def _given(job_id: int, tier: str, positions: Sequence[int], lease_token: str, lease_ms: int) -> dict[str, object]:
+    return {
+        "b_job_id": job_id,
+        "b_tier": tier,
+        "b_positions": list(positions),
+        "b_lease_token": lease_token,
+        "b_lease_ms": lease_ms,
+        "b_max_claims": MAX_CLAIMS,
+    }
+
+
 def _take(
     connection: Connection, job_id: int, tier: str, positions: Sequence[int], lease_token: str, lease_ms: int
 ) -> list[ClaimedItem]:
-    free = (
-        select(col(Item.position))
-        .where(
-            col(Item.job_id) == job_id,
-            col(Item.position).in_(positions),
-            col(Item.state) == ItemState.QUEUED,
-            col(Item.tier) == tier,
-            col(Item.lease_token).is_(None),
-            col(Item.available_ms) <= now_ms(),
-            col(Item.claims) < MAX_CLAIMS,
-        )
-        .with_for_update(skip_locked=True)
-    )
-    taken = {
-        row["position"]: row
-        for row in connection.execute(
-            update(Item)
-            .where(col(Item.job_id) == job_id, col(Item.position).in_(free))
-            .values(claims=col(Item.claims) + 1, lease_token=lease_token, lease_until_ms=now_ms() + lease_ms)
-            .returning(
-                col(Item.position),
-                col(Item.layer),
-                col(Item.cause),
-                col(Item.decided),
-                col(Item.carried),
-                col(Item.custom_id),
-                col(Item.attempts),
-                col(Item.cost_nano_usd),
-                col(Item.baseline_nano_usd),
-                (now_ms() - col(Item.available_ms)).label("queued_ms"),
-            )
-        ).mappings()
-    }
+    rows = connection.execute(TAKE, _given(job_id, tier, positions, lease_token, lease_ms)).mappings()
+    taken = {row["position"]: row for row in rows}
     if not taken:
         return []
-    documents = connection.execute(
-        select(
-            col(DocumentRow.position),
-            col(DocumentRow.text),
-            col(DocumentRow.document_metadata).label("metadata"),
-            col(DocumentRow.pages),
-        )
-        .where(col(DocumentRow.job_id) == job_id, col(DocumentRow.position).in_(list(taken)))
-        .order_by(col(DocumentRow.position))
-    ).mappings()
+    documents = connection.execute(DOCUMENTS_OF_TAKEN, {"b_job_id": job_id, "b_positions": list(taken)}).mappings()
     return [_claimed(job_id, tier, lease_token, taken[document["position"]], document) for document in documents]
 
 

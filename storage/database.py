@@ -12,6 +12,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from routing.errors import ServiceUnreachableError, UsageError
+from storage.rested_connections import try_rested_connections
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,11 +38,14 @@ class Database:
 
     Raises UsageError for an address that names neither SQLite nor PostgreSQL. Every method that talks to the server
     raises ServiceUnreachableError where it cannot be reached.
+
+    A connection that has not been used for `rested_s` is tried before it is used again. Above 0, one that was cut
+    meanwhile may raise as well: for those who try again by themselves, and ask so often that it would cost them.
     """
 
-    def __init__(self, url: str, pool_size: int = 8) -> None:
+    def __init__(self, url: str, pool_size: int = 16, rested_s: float = 0.0) -> None:
         self._url = _parse(url)
-        self.engine = _create_engine(self._url, pool_size)
+        self.engine = _create_engine(self._url, pool_size, rested_s)
 
     @property
     def is_sqlite(self) -> bool:
@@ -65,6 +69,12 @@ class Database:
         """Open a transaction that only reads: one consistent view on SQLite, each statement its own on PostgreSQL."""
         with self._transaction(immediate=False) as connection:
             yield connection
+
+    @contextmanager
+    def statement(self) -> Iterator[Connection]:
+        """Open a connection on which each statement is a transaction of its own, begun and committed by the server."""
+        with self._connection(immediate=True) as connection:
+            yield connection.execution_options(isolation_level="AUTOCOMMIT")
 
     @contextmanager
     def migration(self) -> Iterator[Connection]:
@@ -142,7 +152,7 @@ def _parse(url: str) -> URL:
     return parsed.set(drivername=driver)
 
 
-def _create_engine(url: URL, pool_size: int) -> Engine:
+def _create_engine(url: URL, pool_size: int, rested_s: float) -> Engine:
     is_sqlite = url.drivername == "sqlite"
     # A prepared statement may keep the plan made while the ledger was empty, and then takes minutes on a large one.
     postgres = {"connect_timeout": 10, "prepare_threshold": None}
@@ -151,8 +161,7 @@ def _create_engine(url: URL, pool_size: int) -> Engine:
         engine = create_engine(
             url,
             pool_size=pool_size,
-            max_overflow=pool_size,
-            pool_pre_ping=not is_sqlite,
+            max_overflow=0,  # what flows over is opened and closed each time, with a process of PostgreSQL for it
             connect_args=arguments,
             hide_parameters=True,  # documents are parameters, and must not reach a traceback
         )
@@ -161,6 +170,8 @@ def _create_engine(url: URL, pool_size: int) -> Engine:
     if is_sqlite:
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
+    else:
+        try_rested_connections(engine, rested_s)
     return engine
 
 

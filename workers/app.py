@@ -17,7 +17,9 @@ from celery.worker.consumer.tasks import Tasks
 from pydantic import ValidationError
 
 from routing.errors import CheapfirstError, UsageError
+from workers.celery_messages import ChunkRequest, SlimAmqp
 from workers.deployment import find_deployment, read_deployment
+from workers.garbage import collect_seldom
 from workers.messages import ChunkMessage, is_of_another_version
 from workers.publishing import Publisher
 from workers.settings import Settings, read_settings
@@ -47,6 +49,7 @@ class WorkerFaultError(Exception):
 class WorkerApp(Celery):  # type: ignore[misc] # Celery is untyped
     """A Celery application of one deployment. It holds the engine where it runs as a worker."""
 
+    amqp_cls = SlimAmqp
     engine: Engine | None = None
     worker_name = "worker"
 
@@ -75,7 +78,7 @@ class WorkerApp(Celery):  # type: ignore[misc] # Celery is untyped
             return self._run_chunk(queue, message)
 
         # Not shared: Celery would hand it to every other application of the process.
-        self.task(run_chunk, name=queue, ignore_result=True, shared=False)
+        self.task(run_chunk, name=queue, ignore_result=True, shared=False, Request=ChunkRequest)
 
     def _prepare_worker(self, sender: str, conf: Any, options: dict[str, Any], **_: object) -> None:  # noqa: ANN401
         queues = options.get("queues") or DEFAULT_TIERS[0]
@@ -119,6 +122,7 @@ class WorkerApp(Celery):  # type: ignore[misc] # Celery is untyped
             deployment=self.deployment,
             publisher=self.publisher,
         )
+        collect_seldom()
         return self.engine
 
 
@@ -141,6 +145,7 @@ def _configuration(settings: Settings) -> dict[str, Any]:
             "max_connections": _MAX_BROKER_CONNECTIONS,
             "socket_connect_timeout": _CONNECT_TIMEOUT_S,
             "socket_keepalive": True,
+            "body_encoding": "utf-8",
         },
         "accept_content": ["json"],
         "task_serializer": "json",

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-GROUP_WAIT_S = 0.01
+GROUP_WAIT_S = 0.05
 """How long a finished item waits for others to share its transaction."""
 GROUP_SIZE = 500
 HAND_ON_WAIT_S = 0.1

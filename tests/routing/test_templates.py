@@ -96,3 +96,31 @@ def test_rows_are_read_as_the_task_says() -> None:
     assert RowReader(InputSpec(text="nothing.there")).text(row) is None
     with pytest.raises(UsageError):
         RowReader(InputSpec(text="{{ nothing }}")).text(row)
+
+
+@given(
+    before=st.text(alphabet="a {}%#\r\n\\\u00e9"),
+    between=st.text(alphabet="a {}%#\r\n"),
+    text=st.text(),
+)
+def test_texts_are_put_in_as_jinja_would(before: str, between: str, text: str) -> None:
+    """The short way to write a prompt writes the same prompt."""
+    source = before + "{{ text }}" + between + "{{custom_id}}{{ text }}\n"
+    try:
+        template = Template(source)
+    except TemplateProblemError:
+        return
+    variables = {"text": text, "custom_id": "d1", "metadata": {}, "pages": None}
+    assert template.render(variables) == template._bounded(variables)
+
+
+def test_a_text_that_is_not_given_is_told() -> None:
+    """The short way leaves it to Jinja to say so."""
+    with pytest.raises(UsageError, match="'text' is undefined"):
+        Template("<{{ text }}>").render({})
+
+
+def test_a_very_long_prompt_is_written_within_the_bounds() -> None:
+    """A template that names a large document often meets the cap on what is written."""
+    with pytest.raises(UsageError, match="more than"):
+        Template("{{ text }}" * 20).render({"text": "a" * 1_000_000})

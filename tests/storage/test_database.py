@@ -89,3 +89,17 @@ def test_no_plan_outlives_the_transaction_it_was_made_for(postgres_url: str) -> 
     with database.read() as connection:
         assert connection.scalar(text("SELECT count(*) FROM pg_prepared_statements")) == 0
     database.close()
+
+
+def test_connections_that_died_while_they_rested_are_not_handed_out(postgres_url: str) -> None:
+    """A server that restarted overnight costs the first request of the morning nothing."""
+    database, other = Database(postgres_url), Database(postgres_url)
+    with database.read() as first, database.read() as second:
+        pids = [connection.scalar(text("SELECT pg_backend_pid()")) for connection in (first, second)]
+    with other.write() as connection:
+        for pid in pids:
+            connection.execute(text("SELECT pg_terminate_backend(:pid, 5000)"), {"pid": pid})
+    with database.read() as first, database.read() as second:
+        assert first.scalar(text("SELECT 1")) == second.scalar(text("SELECT 1"))
+    database.close()
+    other.close()

@@ -15,6 +15,8 @@ from workers.loop_thread import LoopThread
 
 Cut = Literal["before", "after"]
 _BLOCK = 65_536
+_COMMITS = (b"COMMIT\0", b"WITH taken AS")
+"""What a commit looks like on its way: said, or made by the server after a claim that is a transaction of its own."""
 
 
 class CommitCutter:
@@ -75,7 +77,7 @@ class CommitCutter:
     ) -> None:
         with suppress(ConnectionError):
             while data := await client.read(_BLOCK):
-                cut = self._cut() if b"COMMIT\0" in data else None
+                cut = self._cut() if any(commit in data for commit in _COMMITS) else None
                 if cut == "before":
                     return
                 if cut == "after":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -46,7 +45,7 @@ def _items_in_the_order_they_are_taken(server: RedisProcess, queue: str) -> list
     with redis.Redis.from_url(server.url) as client:
         while (message := client.rpop(queue)) is not None:
             assert isinstance(message, bytes)
-            arguments, fields, _ = json.loads(base64.b64decode(json.loads(message)["body"]))
+            arguments, fields, _ = json.loads(json.loads(message)["body"])
             assert arguments == []
             taken += fields["items"]
     return taken

@@ -1,0 +1,45 @@
+"""Celery's messages, without what no worker reads: a million queued documents have to fit into little memory of Redis.
+
+Celery's own form says a dozen things of a task that has none of them, and wraps its body in base64. What is left here
+is what every worker of Celery 5 reads, so that workers of both forms may share a queue.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from celery.app.amqp import AMQP, task_message
+from celery.worker.request import Request
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class SlimAmqp(AMQP):  # type: ignore[misc] # Celery is untyped
+    """Writes a task's message with its name, its id and its arguments."""
+
+    def as_task_v2(
+        self,
+        task_id: str,
+        name: str,
+        args: object = None,
+        kwargs: Mapping[str, object] | None = None,
+        *_more: object,
+        **_options: object,
+    ) -> task_message:
+        """Return the message in Celery's second form. What it says of delays, limits and groups is not used here."""
+        return task_message(
+            headers={"task": name, "id": task_id},
+            properties={},
+            body=(args or (), kwargs or {}, {}),
+            sent_event=None,
+        )
+
+
+class ChunkRequest(Request):  # type: ignore[misc] # Celery is untyped
+    """A received message. What Flower shows of it is made here, by the worker, and not sent along."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:  # noqa: ANN401 - Celery's own signature
+        super().__init__(*arguments, **options)
+        shown: str = self.kwargsrepr
+        self._kwargsrepr = shown or repr(self.kwargs)
