@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from routing.task import FrozenTask
     from storage.database import Database
 
+_NOISE_DIGITS = 3
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -150,7 +152,9 @@ def _ends(interval: Interval) -> tuple[float, float]:
 
 
 def _whole(interval: Interval) -> list[int | None]:
-    return [math.floor(interval.low), math.ceil(interval.high) if math.isfinite(interval.high) else None]
+    """Return whole numbers around an interval; what is whole but for the noise of a float stays as it is."""
+    low, high = (round(end, _NOISE_DIGITS) if math.isfinite(end) else end for end in (interval.low, interval.high))
+    return [math.floor(low), math.ceil(high) if math.isfinite(high) else None]
 
 
 def _usd(nano_usd: float) -> Decimal | None:
