@@ -28,7 +28,7 @@ def test_counts_to_come_are_missed_as_seldom_as_stated() -> None:
 
 
 def test_totals_to_come_are_missed_as_seldom_as_stated() -> None:
-    """Figures that grow with the length, with noise: the total of 100 new documents is missed in about 5 %."""
+    """Figures that grow with the length, with noise: the total of 20 new documents is missed in about 5 %."""
     draw, missed = random.Random(20261129), 0
 
     def document() -> tuple[int, float]:
@@ -36,8 +36,8 @@ def test_totals_to_come_are_missed_as_seldom_as_stated() -> None:
         return length, 200 + length / 4 + draw.gauss(0, 30)
 
     for _ in range(SAMPLES):
-        seen, later = [document() for _ in range(30)], [document() for _ in range(100)]
-        fresh = Fresh(100, sum(length for length, _ in later) / 100)
+        seen, later = [document() for _ in range(60)], [document() for _ in range(20)]
+        fresh = Fresh(20, sum(length for length, _ in later) / 20)
         found = predicted_total([length for length, _ in seen], [value for _, value in seen], fresh, 0.95)
         missed += not found.low <= sum(value for _, value in later) <= found.high
     assert missed <= MISSED_AT_MOST
