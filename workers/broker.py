@@ -29,14 +29,14 @@ class Broker:
         try:
             self._client.ping()
         except redis.RedisError as error:
-            raise _unreachable() from error
+            raise translated(error) from error
 
     def queue_length(self, queue: str) -> int:
         """Return how many messages wait on a queue."""
         try:
             return int(self._client.llen(queue))
         except redis.RedisError as error:
-            raise _unreachable() from error
+            raise translated(error) from error
 
     def bring_forward(self, queue: str, messages: int) -> None:
         """Let the messages that were published last be the next ones taken, in the same order."""
@@ -47,7 +47,7 @@ class Broker:
         try:
             pipeline.execute()
         except redis.RedisError as error:
-            raise _unreachable() from error
+            raise translated(error) from error
 
     def unpark(self, queue: str) -> int:
         """Put the messages of other versions that wait aside of a queue back on it, and return how many there were."""
@@ -58,7 +58,7 @@ class Broker:
                 pipeline.lmove(queue + PARKED, queue, "RIGHT", "LEFT")
             return sum(moved is not None for moved in pipeline.execute())
         except redis.RedisError as error:
-            raise _unreachable() from error
+            raise translated(error) from error
 
     def advice(self) -> list[str]:
         """Return what should be changed about this Redis before it is relied on, each with its remedy."""
@@ -69,7 +69,7 @@ class Broker:
                 key.decode(): int(self._client.llen(key)) for key in self._client.scan_iter(f"*{PARKED}", _type="LIST")
             }
         except redis.RedisError as error:
-            raise _unreachable() from error
+            raise translated(error) from error
         advice = []
         policy = found.get("maxmemory_policy", "noeviction")
         if policy != "noeviction":
@@ -88,5 +88,14 @@ class Broker:
         self._client.close()
 
 
-def _unreachable() -> ServiceUnreachableError:
+def translated(error: BaseException | None) -> ServiceUnreachableError:
+    """Return what an error of Redis means: that it is full and refuses writes, else that it cannot be reached."""
+    # MISCONF is how Redis begins to refuse every write, and PING, after one to its files has failed.
+    if isinstance(error, redis.exceptions.OutOfMemoryError) or (
+        isinstance(error, redis.ResponseError) and "MISCONF " in str(error)
+    ):
+        return ServiceUnreachableError(
+            "The broker takes no messages: Redis says that its disk or its memory is full.",
+            "Make room for it; what is queued is published then.",
+        )
     return ServiceUnreachableError("The broker cannot be reached.", "Start Redis, or correct REDIS_URL.")

@@ -6,10 +6,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from kombu.exceptions import OperationalError
-from redis.exceptions import OutOfMemoryError, ResponseError
 
-from routing.errors import ServiceUnreachableError
 from storage import sweeping
+from workers.broker import translated
 from workers.messages import PARKED, chunks
 
 if TYPE_CHECKING:
@@ -62,17 +61,7 @@ def _reaching_the_broker() -> Iterator[None]:
     try:
         yield
     except (OperationalError, OSError) as error:
-        if _is_full(error.__cause__):
-            raise ServiceUnreachableError(
-                "The broker takes no messages: Redis says that its disk or its memory is full.",
-                "Make room for it; what is queued is published then.",
-            ) from error
-        raise ServiceUnreachableError("The broker cannot be reached.", "Start Redis, or correct REDIS_URL.") from error
-
-
-def _is_full(cause: BaseException | None) -> bool:
-    # MISCONF is how Redis begins to refuse every write after one to its files has failed.
-    return isinstance(cause, OutOfMemoryError) or (isinstance(cause, ResponseError) and "MISCONF " in str(cause))
+        raise translated(error.__cause__) from error
 
 
 def publish_job(database: Database, publisher: Publisher, job_id: int, tiers: Sequence[str]) -> int:

@@ -12,7 +12,7 @@ from pydantic import SecretStr
 
 from tests.support.redis_process import RedisProcess
 from workers.app import WorkerApp, create_app
-from workers.broker import Broker
+from workers.broker import Broker, translated
 from workers.settings import Settings
 
 
@@ -78,3 +78,16 @@ def test_a_message_of_another_version_waits_aside_until_a_worker_puts_it_back(
     assert broker.unpark("cheap") == 1
     assert broker.unpark("cheap") == 0
     assert _items_in_the_order_they_are_taken(server, "cheap") == [7]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        redis.exceptions.OutOfMemoryError("command not allowed when used memory > 'maxmemory'."),
+        redis.ResponseError("MISCONF Errors writing to the AOF file: No space left on device"),
+    ],
+)
+def test_a_full_broker_is_not_called_unreachable(error: redis.RedisError) -> None:
+    """What Redis refuses as it is full, PING included, is told as that."""
+    assert "its disk or its memory is full" in str(translated(error))
+    assert "cannot be reached" in str(translated(redis.ConnectionError("Connection refused")))
