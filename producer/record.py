@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from evaluation.replay.redaction_rules import RedactionRule
-    from routing.deployment import DeploymentSpec
+    from routing.deployment import DeploymentSpec, QueueSpec
     from storage.database import Database
     from storage.jobs import JobRecord
     from storage.recorded_calls import CalledItem
@@ -173,12 +173,16 @@ def _deployment(deployment: DeploymentSpec, models: Sequence[str]) -> str:
         {
             "servers": {SERVER: {"recordings": RECORDINGS}},
             "models": {name: _model(prices, name) for name in models},
-            "queues": {name: queue.model_dump() for name, queue in deployment.queues.items()},
+            "queues": {name: _queue(queue) for name, queue in deployment.queues.items()},
             "flags": deployment.flags,
         },
         sort_keys=False,
         width=120,
     )
+
+
+def _queue(queue: QueueSpec) -> dict[str, Any]:
+    return {"concurrency": "auto" if queue.self_tuning else queue.concurrency, "chunk": queue.chunk}
 
 
 def _model(prices: PriceList, name: str) -> dict[str, Any]:

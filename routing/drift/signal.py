@@ -170,7 +170,9 @@ def _observed(name: SignalName, verdict: FirstVerdict) -> _Observed | None:
     return None if verdict.probability is None else _prediction(verdict.probability, passed=passed)
 
 
-def _failure(failed: str) -> _Observed:
+def _failure(failed: str) -> _Observed | None:
+    if failed not in _CHECKS:
+        return None  # a check that this version does not know
     return _CHECKS.index(CheckName(failed)), 0, [float(check == failed) for check in _CHECKS]
 
 

@@ -50,4 +50,4 @@ def test_the_page_is_readable_everywhere_and_for_everybody(
     assert told == []
     assert [request.url for request in asked] == [file.as_uri()]
     assert scrolled == width
-    assert charts == 6
+    assert charts == 7

@@ -55,8 +55,8 @@ class _Greed:
 
     def take_everything(self) -> None:
         """Take all of them, those that the ledger's own users have included."""
-        for _ in range(2):  # what they get back in between is taken as well
-            self._cutting.execute(CUT)
+        self.take()
+        while self._cutting.execute(CUT).rowcount:  # what they get back in between is taken as well
             self.take()
 
     def leave(self) -> None:

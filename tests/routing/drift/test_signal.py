@@ -89,11 +89,14 @@ def test_other_documents_are_no_change_of_calibration() -> None:
 
 
 def test_what_says_nothing_of_a_signal_is_passed_over() -> None:
-    """No confidence, no probability, no failure: nothing observed."""
+    """No confidence, no probability, no failure, or the failure of a check that is not known: nothing observed."""
     for name in (SignalName.FAILURES, SignalName.CONFIDENCE, SignalName.CALIBRATION):
         signal = Signal.new(name)
         signal.take(FirstVerdict("", None, None, 1, 0.5))
         assert signal.seen == 0
+    signal = Signal.new(SignalName.FAILURES)
+    signal.take(FirstVerdict("a check of a later version", None, None, 1, 0.5))
+    assert signal.seen == 0
 
 
 def test_a_signal_goes_on_from_what_was_kept() -> None:
