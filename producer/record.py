@@ -12,10 +12,12 @@ import yaml
 
 from evaluation.replay.recording_row import recording_row
 from evaluation.replay.redaction import Redactor
+from evaluation.replay.redaction_rules import require_fields
 from producer.json_text import json_line
 from routing.compiled_task import CompiledTask
 from routing.completion import Completion, FinishReason, TokenLogprob, TokenUsage
 from routing.errors import NotFoundError, UsageError
+from routing.field_names import field_names
 from routing.money import NanoUsd, to_usd
 from routing.price import PriceList
 from routing.rollout import share_point
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from evaluation.replay.redaction_rules import RedactionRule
-    from routing.deployment import DeploymentSpec
+    from routing.deployment import DeploymentSpec, QueueSpec
     from storage.database import Database
     from storage.jobs import JobRecord
     from storage.recorded_calls import CalledItem
@@ -77,6 +79,7 @@ def record(
     """
     redactor = Redactor(rules, secrets.token_bytes(_SECRET_BYTES))
     task = CompiledTask(jobs.frozen_task(database, job.id))
+    require_fields(rules, field_names(task.task.output.json_schema))
     models: set[str] = set()
     count: Counter[str] = Counter()
     _make(folder)
@@ -173,12 +176,16 @@ def _deployment(deployment: DeploymentSpec, models: Sequence[str]) -> str:
         {
             "servers": {SERVER: {"recordings": RECORDINGS}},
             "models": {name: _model(prices, name) for name in models},
-            "queues": {name: queue.model_dump() for name, queue in deployment.queues.items()},
+            "queues": {name: _queue(queue) for name, queue in deployment.queues.items()},
             "flags": deployment.flags,
         },
         sort_keys=False,
         width=120,
     )
+
+
+def _queue(queue: QueueSpec) -> dict[str, Any]:
+    return {"concurrency": "auto" if queue.self_tuning else queue.concurrency, "chunk": queue.chunk}
 
 
 def _model(prices: PriceList, name: str) -> dict[str, Any]:

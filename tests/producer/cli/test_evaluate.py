@@ -113,6 +113,20 @@ def test_evaluations_of_other_documents_are_not_compared(
     assert "There is no evaluation 9" in cheapfirst("eval", "compare", "1", "9").err
 
 
+def test_a_path_that_costs_more_is_told_to_cost_more(cheapfirst: CommandLine, home_ledger: Database) -> None:
+    """The ends of its interval are turned round with it, the lesser first."""
+    both = _job(home_ledger, "both", "abcd", tier="expensive")
+    _evaluate(home_ledger, both, _job(home_ledger, "last", "abcd", tier="cheap"))
+    assert "cost      1000.0% more [1000.0%, 1000.0%]" in cheapfirst("eval", "show", "1").out
+
+
+@pytest.mark.parametrize("command", [("show", "{}"), ("compare", "1", "{}"), ("compare", "{}", "1")])
+def test_a_number_no_database_can_hold_is_wrong_usage(cheapfirst: CommandLine, command: tuple[str, ...]) -> None:
+    """It is none of an evaluation, whatever the ledger holds."""
+    ended = cheapfirst("eval", *(part.format(10**22) for part in command))
+    assert (ended.code, "is not in the range" in ended.err or "less than" in ended.err) == (2, True), ended.err
+
+
 @pytest.mark.parametrize("command", ["eval", "calibrate"])
 def test_labels_without_their_documents_are_told_to_name_them(
     cheapfirst: CommandLine, tmp_path: Path, command: str
