@@ -54,7 +54,7 @@ def compile_rules(texts: Iterable[str]) -> list[RedactionRule]:
 
 
 def require_fields(rules: Iterable[RedactionRule], fields: frozenset[str]) -> None:
-    """Raise UsageError where a rule is about a field that outputs of these fields do not have: it would redact nothing."""
+    """Raise UsageError where a rule is about a field that outputs do not have: it would redact nothing."""
     for rule in rules:
         problem = check_path(rule.name.removeprefix(_FIELD), fields) if rule.name.startswith(_FIELD) else None
         if problem is not None:
