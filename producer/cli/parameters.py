@@ -29,6 +29,13 @@ JobArgument: TypeAlias = Annotated[
     str | None,
     typer.Argument(metavar="[JOB]", help="The job's name or number; the newest job where it is left out."),
 ]
+OwnJobArgument: TypeAlias = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="[JOB]",
+        help="The job's name or number; where it is left out, the newest that is no trial of eval and its like.",
+    ),
+]
 AsJson: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 BudgetOption: TypeAlias = Annotated[
     Decimal | None,
