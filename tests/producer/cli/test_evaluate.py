@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from evaluation.paths.evaluation import Ruler
+from producer.cli.trial_view import watching
 from producer.evaluating import keep_evaluation
 from routing.trial import TrialPath
 from tests.support.documents import write_lines
@@ -125,6 +126,13 @@ def test_a_number_no_database_can_hold_is_wrong_usage(cheapfirst: CommandLine, c
     """It is none of an evaluation, whatever the ledger holds."""
     ended = cheapfirst("eval", *(part.format(10**22) for part in command))
     assert (ended.code, "is not in the range" in ended.err or "less than" in ended.err) == (2, True), ended.err
+
+
+def test_an_interrupted_trial_says_that_it_goes_on(capsys: pytest.CaptureFixture[str]) -> None:
+    """As `run` does; it ends as any interrupted command."""
+    with pytest.raises(KeyboardInterrupt), watching():
+        raise KeyboardInterrupt
+    assert "the same command goes on" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("command", ["eval", "calibrate"])
