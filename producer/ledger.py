@@ -50,6 +50,15 @@ def open_ledger(settings: Settings, *, create: bool = False) -> Iterator[Databas
         yield database
 
 
+def find_own_job(database: Database, reference: str | None) -> JobRecord:
+    """Return the job with this name or number; where none is named, the newest that is no trial of `eval` and its like.
+
+    Raises NotFoundError.
+    """
+    newest = jobs.newest_own(database) if reference is None else None
+    return find_job(database, reference) if newest is None else newest
+
+
 def find_job(database: Database, reference: str | None) -> JobRecord:
     """Return the job with this name or number, the newest one where none is named. Raises NotFoundError."""
     if reference is not None:

@@ -12,10 +12,12 @@ import yaml
 
 from evaluation.replay.recording_row import recording_row
 from evaluation.replay.redaction import Redactor
+from evaluation.replay.redaction_rules import require_fields
 from producer.json_text import json_line
 from routing.compiled_task import CompiledTask
 from routing.completion import Completion, FinishReason, TokenLogprob, TokenUsage
 from routing.errors import NotFoundError, UsageError
+from routing.field_names import field_names
 from routing.money import NanoUsd, to_usd
 from routing.price import PriceList
 from routing.rollout import share_point
@@ -77,6 +79,7 @@ def record(
     """
     redactor = Redactor(rules, secrets.token_bytes(_SECRET_BYTES))
     task = CompiledTask(jobs.frozen_task(database, job.id))
+    require_fields(rules, field_names(task.task.output.json_schema))
     models: set[str] = set()
     count: Counter[str] = Counter()
     _make(folder)

@@ -20,6 +20,8 @@ def whole_file(file: Path, what: str) -> Iterator[BinaryIO]:
 
     Raises UsageError, naming `what` cannot be written, where it cannot.
     """
+    if not file.name:
+        raise UsageError(f"{what} cannot be written to {file}, which names no file.", "Name one.")
     partial = file.with_name(f".{file.name}.{os.getpid()}.partial")
     try:
         file.parent.mkdir(parents=True, exist_ok=True)

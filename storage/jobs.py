@@ -214,6 +214,15 @@ def listing(database: Database, limit: int = 50) -> list[JobRecord]:
         return [_record(row) for row in rows]
 
 
+def newest_own(database: Database) -> JobRecord | None:
+    """Return the newest job that is no trial of a task (`NAME@PATH`), the newest trial where there is no other."""
+    is_trial = case((col(Job.task_name).contains("@"), 1), else_=0)
+    with database.read() as connection:
+        row = connection.execute(select(*_RECORD_COLUMNS).order_by(is_trial, col(Job.id).desc()).limit(1)).mappings()
+        found = row.first()
+    return None if found is None else _record(found)
+
+
 def of_task(database: Database, task_name: str) -> list[JobRecord]:
     """Return every job of a task, oldest first."""
     query = select(*_RECORD_COLUMNS).where(col(Job.task_name) == task_name).order_by(col(Job.id))

@@ -83,6 +83,7 @@ class Historian:
         self._models = {tier.name: tier.model for tier in task.tiers}
         self._last = task.tiers[-1]
         self._seen: set[tuple[TrialPath, str, int]] = set()
+        self._answered: set[tuple[str, bool, str, int]] = set()
         self.history = History({tier.name: TierHistory() for tier in task.tiers})
 
     def add(self, item: PastItem, path: TrialPath) -> None:
@@ -93,12 +94,13 @@ class Historian:
         key = (path, item.custom_id, item.characters)
         if key in self._seen:
             return
+        is_new = all((other, *key[1:]) not in self._seen for other in TrialPath)
         self._seen.add(key)
         try:
             self._add(item, path)
         except NotFoundError:
             return
-        self.history.items += 1
+        self.history.items += is_new
 
     def _add(self, item: PastItem, path: TrialPath) -> None:
         by_tier: dict[str, list[PastCall]] = {}
@@ -108,26 +110,34 @@ class Historian:
         reached = max(reached, self._ladder.get(item.tier, 0))
         for tier, calls in by_tier.items():
             if tier in self.history.tiers:
-                self._add_tier(tier, item.characters, calls, path, went_up=reached > self._ladder[tier])
+                self._add_tier(tier, item, calls, path, went_up=reached > self._ladder[tier])
 
     def _add_tier(
-        self, tier: str, characters: int, calls: Sequence[PastCall], path: TrialPath, *, went_up: bool
+        self, tier: str, item: PastItem, calls: Sequence[PastCall], path: TrialPath, *, went_up: bool
     ) -> None:
-        told = self.history.tiers[tier]
+        told, characters = self.history.tiers[tier], item.characters
         judges = [call for call in calls if call.outcome is AttemptOutcome.PREDICTION]
         own = [call for call in calls if not call.holdout and call.outcome is not AttemptOutcome.PREDICTION]
         plain = [call for call in calls if call.whole and call.model == self._models[tier]]
         if judges:
             self.history.judges.append(self._visit(characters, judges))
-        if plain:
-            of_all = path is not TrialPath.ROUTED or plain[0].holdout or tier == next(iter(self._ladder))
+        is_first = tier == next(iter(self._ladder))
+        of_all = is_first or path is not TrialPath.ROUTED or any(call.holdout for call in plain[:1])
+        if plain and self._is_new(tier, item, of_all=of_all):
             (told.measured if of_all else told.plain).append(self._visit(characters, plain))
-        if tier == next(iter(self._ladder)) and plain:
-            self.history.stand_ins.append(self._stand_in(characters, plain[0]))
+            if is_first:
+                self.history.stand_ins.append(self._stand_in(characters, plain[0]))
         if own and path is TrialPath.ROUTED:
             told.visits.append(self._visit(characters, own))
             told.judged += 1
             told.went_up += went_up
+
+    def _is_new(self, tier: str, item: PastItem, *, of_all: bool) -> bool:
+        """Return whether this document's answer of this tier counts now: once, though several paths asked for it."""
+        key = (tier, of_all, item.custom_id, item.characters)
+        is_new = key not in self._answered
+        self._answered.add(key)
+        return is_new
 
     def _visit(self, characters: int, calls: Sequence[PastCall]) -> Visit:
         return Visit(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import re2
 
 from routing.errors import UsageError
-from routing.field_path import parse_path, select
+from routing.field_path import check_path, parse_path, select
 from routing.file_errors import nearest
 from routing.normalisation.dates import date_readings
 
@@ -51,6 +51,14 @@ class RedactionRule:
 def compile_rules(texts: Iterable[str]) -> list[RedactionRule]:
     """Read rules as they are typed: `email`, `/PATTERN/`, `field:NAME`. Raises UsageError."""
     return [_compile(text) for text in texts]
+
+
+def require_fields(rules: Iterable[RedactionRule], fields: frozenset[str]) -> None:
+    """Raise UsageError where a rule is about a field that outputs do not have: it would redact nothing."""
+    for rule in rules:
+        problem = check_path(rule.name.removeprefix(_FIELD), fields) if rule.name.startswith(_FIELD) else None
+        if problem is not None:
+            raise UsageError(f"`{rule.name}` would redact nothing: {problem}.", "Name a field of the schema.")
 
 
 def _compile(text: str) -> RedactionRule:

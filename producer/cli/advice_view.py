@@ -43,6 +43,11 @@ _FIGURES = (
 
 def advice_text(told: Mapping[str, Any]) -> str:
     """Return advice as text."""
+    if not told["rests_on"]["documents_tried_cheap"]:
+        return (
+            f"{_VERDICTS[told['advice']]}: no document was tried that called as it would now\n"
+            "`cheapfirst run` some first, or let `cheapfirst plan TASK INPUT --sample 50` do it"
+        )
     return "\n".join([*_head(told), "", *_figures(told), *_parts("tiers", told), *_parts("rules", told)])
 
 

@@ -26,13 +26,16 @@ def advise(  # noqa: PLR0913 - each is an option of the command
         typer.Option("--calls", help="Instead: a CSV of calls, with item, tier, cost_usd, passed and latency_ms."),
     ] = None,
     items_per_month: Annotated[
-        float | None, typer.Option("--items-per-month", min=0, help="The volume; otherwise the ledger's last 30 days.")
+        float | None,
+        typer.Option("--items-per-month", min=0, max=1e12, help="The volume; otherwise the ledger's last 30 days."),
     ] = None,
     engineering_usd: Annotated[
         Decimal | None,
         typer.Option("--engineering-usd", metavar="USD", parser=usd, help="What routing costs to build and keep."),
     ] = None,
-    months: Annotated[float, typer.Option("--months", min=0, help="Within how many months it has to pay.")] = 12.0,
+    months: Annotated[
+        float, typer.Option("--months", min=0, max=1200, help="Within how many months it has to pay.")
+    ] = 12.0,
     latency_budget_ms: Annotated[
         int | None, typer.Option("--latency-budget-ms", min=0, help="What 95 % of the documents have to keep.")
     ] = None,

@@ -17,7 +17,8 @@ from producer.cli.evaluate import (
     require_ended,
 )
 from producer.cli.output import print_json, print_text
-from producer.cli.parameters import (  # noqa: TC001 - typer reads annotations at run time
+from producer.cli.parameters import (
+    GREATEST_NUMBER,
     AsJson,
     BudgetOption,
     DeploymentOption,
@@ -42,7 +43,14 @@ def calibrate(  # noqa: PLR0913 - each is an option of the command
     confidence: ConfidenceOption = None,
     by: ByOption = "",
     activate: Annotated[
-        int | None, typer.Option("--activate", metavar="VERSION", help="Let this version hold, and derive nothing.")
+        int | None,
+        typer.Option(
+            "--activate",
+            min=1,
+            max=GREATEST_NUMBER,
+            metavar="VERSION",
+            help="Let this version hold, and derive nothing.",
+        ),
     ] = None,
     rollback: Annotated[bool, typer.Option("--rollback", help="Let what was active before hold.")] = False,
     list_versions: Annotated[bool, typer.Option("--list", help="List the versions, and derive nothing.")] = False,

@@ -11,7 +11,8 @@ import typer
 from producer.cli.default_command import DefaultCommandGroup
 from producer.cli.ending import ExitCode, of_job
 from producer.cli.output import print_json, print_text, say
-from producer.cli.parameters import (  # noqa: TC001 - typer reads annotations at run time
+from producer.cli.parameters import (
+    GREATEST_NUMBER,
     AsJson,
     BudgetOption,
     DeploymentOption,
@@ -132,7 +133,9 @@ def list_evaluations(*, as_json: AsJson = False) -> None:
 
 @app.command("show")
 def show(
-    number: Annotated[int, typer.Argument(metavar="N", help="The evaluation's number.")], *, as_json: AsJson = False
+    number: Annotated[int, typer.Argument(min=1, max=GREATEST_NUMBER, metavar="N", help="The evaluation's number.")],
+    *,
+    as_json: AsJson = False,
 ) -> None:
     """Show an evaluation again, as it was found."""
     from producer.cli.evaluation_view import evaluation_text
@@ -151,8 +154,11 @@ def show(
 
 @app.command("compare")
 def compare(
-    before: Annotated[int, typer.Argument(metavar="A", help="The evaluation before.")],
-    after: Annotated[int, typer.Argument(metavar="B", help="The evaluation after; its labels hold for both.")],
+    before: Annotated[int, typer.Argument(min=1, max=GREATEST_NUMBER, metavar="A", help="The evaluation before.")],
+    after: Annotated[
+        int,
+        typer.Argument(min=1, max=GREATEST_NUMBER, metavar="B", help="The evaluation after; its labels hold for both."),
+    ],
     *,
     as_json: AsJson = False,
 ) -> None:
@@ -172,11 +178,14 @@ def compare(
 
 def require_ended(ran: Sequence[JobRecord]) -> None:
     """End the command as a run would where the last of these jobs has not come to its end."""
-    from storage.states import JobState
+    from storage.states import JobState, StopReason
 
     last = ran[-1]
     if last.state is not JobState.DONE:
-        say(f"{last.name} is {last.state}: {last.stop_detail or 'the same command goes on where it stopped'}")
+        detail = last.stop_detail or "the same command goes on where it stopped"
+        if last.stop_reason is StopReason.BUDGET:
+            detail += " The same command with a greater --budget goes on; without one, the old amount holds."
+        say(f"{last.name} is {last.state}: {detail}")
         raise typer.Exit(of_job(last))
 
 

@@ -99,14 +99,19 @@ def _difference(title: str, told: Mapping[str, Any]) -> Iterator[str]:
         yield f"  {field:<9} {signed(measured['mean'])} {_range(measured['interval'])}"
     saved = told["saved_fraction"]
     if saved is not None:
-        interval = saved["interval"]
-        within = "" if interval is None else f" [{interval[0]:.1%}, {interval[1]:.1%}]"
-        yield f"  cost      {saved['mean']:.1%} less{within}"
+        yield f"  cost      {_cheaper(saved['mean'], saved['interval'])}"
     latency = told["latency_ms"]
     if latency is not None:
         interval = latency["interval"]
         within = "" if interval is None else f" [{interval[0]:+.0f}, {interval[1]:+.0f}]"
         yield f"  latency   {latency['mean']:+.0f} ms{within}, of {latency['timed']} timed in both"
+
+
+def _cheaper(mean: float, interval: Sequence[float] | None) -> str:
+    """Return what share less a path costs; or more, with the ends of the interval turned round."""
+    sign, word, ends = (1, "less", interval) if mean >= 0 else (-1, "more", interval and interval[::-1])
+    within = "" if ends is None else f" [{sign * ends[0]:.1%}, {sign * ends[1]:.1%}]"
+    return f"{sign * mean:.1%} {word}{within}"
 
 
 def _strata(strata: Mapping[str, Any]) -> Iterator[str]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from producer.cli.output import print_json, print_text
-from producer.cli.parameters import AsJson, JobArgument  # noqa: TC001 - typer reads annotations at run time
+from producer.cli.parameters import AsJson, OwnJobArgument  # noqa: TC001 - typer reads annotations at run time
 
 if TYPE_CHECKING:
     from storage.results import ItemResult
@@ -16,7 +16,7 @@ STATE_WIDTH = 9
 
 
 def items(
-    job: JobArgument = None,
+    job: OwnJobArgument = None,
     *,
     state: Annotated[
         Literal["queued", "done", "failed"] | None, typer.Option("--state", help="Only items in this state.")
@@ -29,13 +29,13 @@ def items(
     Each with its state, tier, calls, cost and what failed.
     """
     from producer.items import item_figures
-    from producer.ledger import find_job, open_ledger
+    from producer.ledger import find_own_job, open_ledger
     from storage import results
     from storage.states import ItemState
     from workers.settings import read_settings
 
     with open_ledger(read_settings()) as database:
-        found = find_job(database, job)
+        found = find_own_job(database, job)
         wanted = None if state is None else ItemState(state)
         listed = list(results.items(database, found.id, wanted, limit=limit))
     if as_json:
@@ -63,7 +63,10 @@ def show(
     item: Annotated[str, typer.Argument(metavar="ITEM", help="The item's custom id, or its number in the job.")],
     *,
     job: Annotated[
-        str | None, typer.Option("--job", help="The job's name or number; the newest job where it is left out.")
+        str | None,
+        typer.Option(
+            "--job", help="The job's name or number; otherwise the newest that is no trial of eval and its like."
+        ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -73,12 +76,12 @@ def show(
     """
     from producer.cli.trail_view import story
     from producer.items import trail_figures
-    from producer.ledger import find_job, open_ledger
+    from producer.ledger import find_own_job, open_ledger
     from storage import results
     from workers.settings import read_settings
 
     with open_ledger(read_settings()) as database:
-        found = find_job(database, job)
+        found = find_own_job(database, job)
         trail = results.trail(database, found.id, item)
     if as_json:
         print_json(trail_figures(found.name, trail))

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from producer.cli.output import stdout
-from producer.cli.parameters import AsJson, JobArgument  # noqa: TC001 - typer reads annotations at run time
+from producer.cli.parameters import AsJson, OwnJobArgument  # noqa: TC001 - typer reads annotations at run time
 
 if TYPE_CHECKING:
     from producer.decision_log import LogRow
 
 
 def log(
-    job: JobArgument = None,
+    job: OwnJobArgument = None,
     *,
     where: Annotated[
         str | None, typer.Option("--where", help="Only rows for which this holds, such as \"layer == 'rule'\".")
@@ -27,11 +27,11 @@ def log(
     """
     from producer.decision_log import log_rows
     from producer.json_text import json_line
-    from producer.ledger import find_job, open_ledger
+    from producer.ledger import find_own_job, open_ledger
     from workers.settings import read_settings
 
     with open_ledger(read_settings()) as database:
-        name = find_job(database, job).name
+        name = find_own_job(database, job).name
         rows = log_rows(database, name, where)
         with stdout() as stream:
             for row in rows:

@@ -8,21 +8,33 @@ from typing import Annotated, TypeAlias
 
 import typer
 
+GREATEST_NUMBER = 999_999_999
+"""Of an evaluation or a version: what every database's INTEGER holds."""
+_MOST_USD = 1_000_000_000
+"""In nano-dollars it has still room in a BIGINT, beside what is reserved."""
+
 
 def usd(text: str) -> Decimal:
-    """Return an amount of dollars that was typed, such as `2.50`."""
+    """Return an amount of dollars that was typed, such as `2.50`, up to a billion."""
     try:
         amount = Decimal(text.removeprefix("$"))
     except InvalidOperation:
         amount = Decimal(-1)
-    if not amount.is_finite() or amount < 0:
-        raise typer.BadParameter("write dollars, such as 2.50")
+    if not amount.is_finite() or not 0 <= amount <= _MOST_USD:
+        raise typer.BadParameter(f"write dollars, such as 2.50, up to {_MOST_USD:,}")
     return amount
 
 
 JobArgument: TypeAlias = Annotated[
     str | None,
     typer.Argument(metavar="[JOB]", help="The job's name or number; the newest job where it is left out."),
+]
+OwnJobArgument: TypeAlias = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="[JOB]",
+        help="The job's name or number; where it is left out, the newest that is no trial of eval and its like.",
+    ),
 ]
 AsJson: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 BudgetOption: TypeAlias = Annotated[

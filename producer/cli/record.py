@@ -12,7 +12,7 @@ from producer.cli.output import print_json, print_text
 from producer.cli.parameters import (  # noqa: TC001 - typer reads annotations at run time
     AsJson,
     DeploymentOption,
-    JobArgument,
+    OwnJobArgument,
 )
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def record(
-    job: JobArgument = None,
+    job: OwnJobArgument = None,
     *,
     output: Annotated[Path, typer.Option("--output", help="The folder to write; nothing in it is overwritten.")],
     redact: Annotated[
@@ -44,7 +44,7 @@ def record(
     """
     from evaluation.replay.redaction_rules import compile_rules
     from producer.deployment_file import deployment_for
-    from producer.ledger import find_job, open_ledger
+    from producer.ledger import find_own_job, open_ledger
     from producer.record import record as record_job
     from workers.settings import read_settings
 
@@ -52,7 +52,7 @@ def record(
     rules = compile_rules(redact or ())
     _, spec = deployment_for(settings, deployment)
     with open_ledger(settings) as database:
-        recorded = record_job(database, find_job(database, job), spec, output, rules, sample)
+        recorded = record_job(database, find_own_job(database, job), spec, output, rules, sample)
     if as_json:
         print_json(asdict(recorded) | {"folder": str(recorded.folder)})
     else:

@@ -11,7 +11,7 @@ from producer.cli.output import print_json, print_text, say
 from producer.cli.parameters import (  # noqa: TC001 - typer reads annotations at run time
     AsJson,
     DeploymentOption,
-    JobArgument,
+    OwnJobArgument,
 )
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def report(
-    job: JobArgument = None,
+    job: OwnJobArgument = None,
     *,
     as_json: AsJson = False,
     as_markdown: Annotated[bool, typer.Option("--md", help="Print Markdown.")] = False,
@@ -36,13 +36,13 @@ def report(
     """
     from producer.cli.report_view import report_text
     from producer.evidence_report import evidence_report
-    from producer.ledger import find_job, open_ledger
+    from producer.ledger import find_own_job, open_ledger
     from workers.settings import read_settings
 
     settings = read_settings()
     with open_ledger(settings) as database:
         spec = _deployment(settings, deployment)
-        figures = evidence_report(database, find_job(database, job).name, spec)
+        figures = evidence_report(database, find_own_job(database, job).name, spec)
     if html is not None:
         from producer.report_page.page import report_page
         from producer.whole_file import whole_file

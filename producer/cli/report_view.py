@@ -15,7 +15,7 @@ TITLE_WIDTH = 11
 _MOST_REASONS = 8
 _KINDS = {
     "offline engine": " is an offline engine (rules, no language model)",
-    "recorded model": " is a recording of a real model",
+    "recorded model": " is a recording of what a model answered",
 }
 
 

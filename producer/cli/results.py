@@ -8,12 +8,12 @@ from typing import Annotated
 import typer
 
 from producer.cli.output import say, stdout
-from producer.cli.parameters import JobArgument  # noqa: TC001 - typer reads annotations at run time
+from producer.cli.parameters import OwnJobArgument  # noqa: TC001 - typer reads annotations at run time
 from producer.exports.formats import Format, format_of
 
 
 def results(
-    job: JobArgument = None,
+    job: OwnJobArgument = None,
     *,
     output: Annotated[
         Path | None,
@@ -29,11 +29,11 @@ def results(
     a spreadsheet would run as formulas get a leading apostrophe. Parquet needs pyarrow.
     """
     from producer.exports.export import export_results, write_results
-    from producer.ledger import find_job, open_ledger
+    from producer.ledger import find_own_job, open_ledger
     from workers.settings import read_settings
 
     with open_ledger(read_settings()) as database:
-        found = find_job(database, job)
+        found = find_own_job(database, job)
         if output is None:
             with stdout() as stream:
                 write_results(database, found.id, form or "jsonl", stream)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from producer.cli.output import print_json, print_text
-from producer.cli.parameters import AsJson, TaskArgument  # noqa: TC001 - typer reads annotations at run time
+from producer.cli.parameters import GREATEST_NUMBER, AsJson, TaskArgument
 from routing.errors import UsageError
 
 if TYPE_CHECKING:
@@ -22,7 +22,14 @@ def train(
     task: TaskArgument,
     *,
     activate: Annotated[
-        int | None, typer.Option("--activate", metavar="VERSION", help="Let this version decide, and train nothing.")
+        int | None,
+        typer.Option(
+            "--activate",
+            min=1,
+            max=GREATEST_NUMBER,
+            metavar="VERSION",
+            help="Let this version decide, and train nothing.",
+        ),
     ] = None,
     rollback: Annotated[bool, typer.Option("--rollback", help="Let the version before the active one decide.")] = False,
     list_versions: Annotated[bool, typer.Option("--list", help="List the versions, and train nothing.")] = False,

@@ -36,6 +36,9 @@ def watching() -> Iterator[Watcher]:
 
         try:
             yield Watcher(submitted, view.show)
+        except KeyboardInterrupt:
+            say("Interrupted. What is done is kept: the same command goes on where it stopped.")
+            raise
         except InputsRefusedError as error:
             say_refused(error.refused)
             raise

@@ -30,7 +30,7 @@ def open_regular(path: Path, *, follow_link: bool) -> BinaryIO:
         raise refused_by_system(error) from error
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
-        raise RefusedInputError(RefusalCode.UNREADABLE, "it is not a regular file; pipe it in and read it with -")
+        raise RefusedInputError(RefusalCode.UNREADABLE, "it is not a regular file; copy it into one")
     return os.fdopen(descriptor, "rb")
 
 

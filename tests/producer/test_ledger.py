@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 import pytest
 from pydantic import SecretStr
 
-from producer.ledger import find_job, open_ledger, reach_ledger
+from producer.ledger import find_job, find_own_job, open_ledger, reach_ledger
 from routing.errors import NotFoundError, UsageError
 from storage import migrate
-from tests.support.ended_jobs import LedgerJob, documents
+from tests.support.ended_jobs import RECEIPT, LedgerJob, documents
 from workers.settings import Settings
 
 if TYPE_CHECKING:
@@ -52,6 +52,17 @@ def test_a_home_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(UsageError, match="CHEAPFIRST_HOME"), reach_ledger(embedded(tmp_path / "file" / "home")):
         pass
+
+
+def test_a_trial_is_not_the_job_that_reports_are_about(tmp_path: Path) -> None:
+    """After an evaluation the newest job of one's own is meant; a trial where there is nothing else."""
+    with open_ledger(embedded(tmp_path), create=True) as database:
+        LedgerJob(database, documents("a"), RECEIPT.model_copy(update={"name": "receipt@cheap"}), name="trial")
+        assert find_own_job(database, None).name == "trial"
+        LedgerJob(database, documents("a"), name="own")
+        LedgerJob(database, documents("a"), RECEIPT.model_copy(update={"name": "receipt@routed"}), name="later")
+        assert (find_own_job(database, None).name, find_job(database, None).name) == ("own", "later")
+        assert find_own_job(database, "trial").name == "trial"
 
 
 def test_the_newest_job_is_meant_where_none_is_named(tmp_path: Path) -> None:

@@ -84,6 +84,17 @@ def test_the_same_document_again_tells_nothing_more() -> None:
     assert (historian.history.items, historian.history.tiers["cheap"].judged) == (1, 1)
 
 
+def test_a_document_that_ran_several_ways_is_one_document_in_each_tier() -> None:
+    """Its answers differ by chance alone, if at all: counted each, they would make ranges too narrow."""
+    historian, held_out = Historian(RECEIPT, PRICES), replace(LAST, holdout=True)
+    historian.add(_item(CHEAP, held_out, tier="cheap"), TrialPath.ROUTED)
+    historian.add(_item(CHEAP, tier="cheap"), TrialPath.CHEAP)
+    historian.add(_item(LAST), TrialPath.EXPENSIVE)
+    history = historian.history
+    assert [len(history.tiers[name].measured) for name in ("cheap", "expensive")] == [1, 1]
+    assert (history.items, len(history.stand_ins)) == (1, 1)
+
+
 @pytest.mark.parametrize("path", [TrialPath.ROUTED, TrialPath.EXPENSIVE, TrialPath.CHEAP])
 def test_trials_count_as_the_path_they_ran(path: TrialPath) -> None:
     """As long as the task calls alike; the thresholds of a measured one are none that run."""

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
 from sqlalchemy import text
 
 from producer.task_folder import load_task
@@ -105,3 +106,19 @@ def test_wrong_usage_ends_with_2(cheapfirst: CommandLine, tmp_path: Path) -> Non
     ends.append(cheapfirst("advise", task))
     assert [ended.code for ended in ends] == [2, 2, 2, 2]
     assert "calls.csv:2" in ends[2].err
+
+
+def test_without_a_document_it_says_how_to_get_some(
+    cheapfirst: CommandLine, home_ledger: Database, tmp_path: Path
+) -> None:
+    """No share is told of nothing."""
+    ended = cheapfirst("advise", _task(tmp_path / "receipt"))
+    assert (ended.code, ended.out.count("\n")) == (0, 2), ended.out
+    assert "no document was tried" in ended.out
+    assert "--sample 50" in ended.out
+
+
+@pytest.mark.parametrize("option", [("--items-per-month", "inf"), ("--months", "1e9"), ("--engineering-usd", "1e400")])
+def test_an_endless_term_is_wrong_usage(cheapfirst: CommandLine, tmp_path: Path, option: tuple[str, str]) -> None:
+    """A saving that is infinite is told to nobody."""
+    assert cheapfirst("advise", _task(tmp_path / "receipt"), *option).code == 2

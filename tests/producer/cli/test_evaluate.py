@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from evaluation.paths.evaluation import Ruler
+from producer.cli.trial_view import watching
 from producer.evaluating import keep_evaluation
 from routing.trial import TrialPath
 from tests.support.documents import write_lines
@@ -111,6 +112,27 @@ def test_evaluations_of_other_documents_are_not_compared(
     ended = cheapfirst("eval", "compare", "1", "2")
     assert (ended.code, "no documents on a path in common" in ended.err) == (2, True)
     assert "There is no evaluation 9" in cheapfirst("eval", "compare", "1", "9").err
+
+
+def test_a_path_that_costs_more_is_told_to_cost_more(cheapfirst: CommandLine, home_ledger: Database) -> None:
+    """The ends of its interval are turned round with it, the lesser first."""
+    both = _job(home_ledger, "both", "abcd", tier="expensive")
+    _evaluate(home_ledger, both, _job(home_ledger, "last", "abcd", tier="cheap"))
+    assert "cost      1000.0% more [1000.0%, 1000.0%]" in cheapfirst("eval", "show", "1").out
+
+
+@pytest.mark.parametrize("command", [("show", "{}"), ("compare", "1", "{}"), ("compare", "{}", "1")])
+def test_a_number_no_database_can_hold_is_wrong_usage(cheapfirst: CommandLine, command: tuple[str, ...]) -> None:
+    """It is none of an evaluation, whatever the ledger holds."""
+    ended = cheapfirst("eval", *(part.format(10**22) for part in command))
+    assert (ended.code, "is not in the range" in ended.err or "less than" in ended.err) == (2, True), ended.err
+
+
+def test_an_interrupted_trial_says_that_it_goes_on(capsys: pytest.CaptureFixture[str]) -> None:
+    """As `run` does; it ends as any interrupted command."""
+    with pytest.raises(KeyboardInterrupt), watching():
+        raise KeyboardInterrupt
+    assert "the same command goes on" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("command", ["eval", "calibrate"])

@@ -22,7 +22,7 @@ models:
   small: {provider: openai, model: gpt-5-mini, api_key: env:KEY}
   large: {provider: anthropic, model: secret-name, price: {input: 3, output: 15, note: agreed}}
   unused: {provider: openai, model: gpt-5-mini}
-queues: {cheap: {concurrency: 7, chunk: 3}}
+queues: {cheap: {concurrency: 7, chunk: 3}, expensive: {concurrency: auto}}
 flags: {care: true}
 """
 
@@ -56,6 +56,7 @@ def test_a_job_is_written_with_a_deployment_that_replays_it(
     assert sorted(replay_engines(tmp_path / "r/recordings.jsonl")) == ["large", "small"]
     written = read_deployment(tmp_path / "r/cheapfirst.yaml")
     assert (written.queue("cheap").concurrency, written.flags) == (7, {"care": True})
+    assert (written.queue("cheap").self_tuning, written.queue("expensive").self_tuning) == (False, True)
     small, large = written.models["small"].price, written.models["large"].price
     assert small is not None
     assert large is not None
@@ -88,6 +89,10 @@ def test_a_sample_is_the_same_every_time(cheapfirst: CommandLine, job: LedgerJob
     ("arguments", "message"),
     [
         (("--redact", "emails"), "says not what to redact"),
+        (
+            ("--redact", "field:compny"),
+            "would redact nothing: the schema has no field `compny`; did you mean `company`?",
+        ),
         (("--deployment", "other.yaml"), "The deployment has no `large` any more"),
         (("nobody",), "There is no job `nobody`"),
     ],
