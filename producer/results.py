@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from itertools import islice
 from typing import TYPE_CHECKING, Literal
 
 from routing.money import NanoUsd, to_usd
-from storage import results
+from storage.ended_items import ended_items
 from storage.states import ItemState
 
 if TYPE_CHECKING:
@@ -17,9 +16,10 @@ if TYPE_CHECKING:
 
     from routing.json_value import JsonObject
     from storage.database import Database
-    from storage.results import ItemResult, Judgement
+    from storage.ended_items import Judgement
 
-_PAGE = 1000
+_NONE = "[]"
+"""The failures of an answer that was accepted: most have none, and reading them would cost as much as the row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,32 +57,30 @@ class ResultRow:
 
 def read_results(database: Database, job_id: int) -> Iterator[ResultRow]:
     """Yield a row for each ended item of a job, in the order of its input. Memory does not grow with the job."""
-    ended = (item for item in results.items(database, job_id) if item.state is not ItemState.QUEUED)
-    while page := list(islice(ended, _PAGE)):
-        judgements = results.judgements(database, job_id, [item.position for item in page])
-        for item in page:
-            yield _row(item, judgements.get(item.position, []))
+    for item, judgements in ended_items(database, job_id):
+        done = item.state == ItemState.DONE
+        yield ResultRow(
+            custom_id=item.custom_id,
+            state="done" if done else "failed",
+            output_json=item.output if done else None,
+            rejected_json=None if done else item.output,
+            tier=item.tier,
+            model=judgements[-1].model if judgements else "",
+            cost_usd=to_usd(NanoUsd(item.cost_nano_usd)),
+            attempts=item.attempts,
+            checks_failed=_checks_failed(judgements),
+            fail_reason=item.fail_reason or "",
+            needs_review=item.needs_review,
+            latency_ms=item.latency_ms,
+        )
 
 
-def _row(item: ItemResult, judgements: Sequence[Judgement]) -> ResultRow:
-    done = item.state is ItemState.DONE
-    return ResultRow(
-        custom_id=item.custom_id,
-        state="done" if done else "failed",
-        output_json=item.output if done else None,
-        rejected_json=None if done else item.output,
-        tier=item.tier,
-        model=judgements[-1].model if judgements else "",
-        cost_usd=to_usd(NanoUsd(item.cost_nano_usd)),
-        attempts=item.attempts,
-        checks_failed=tuple(dict.fromkeys(name for judgement in judgements for name in _failed(judgement))),
-        fail_reason=item.fail_reason or "",
-        needs_review=item.needs_review,
-        latency_ms=item.latency_ms,
-    )
+def _checks_failed(judgements: Sequence[Judgement]) -> tuple[str, ...]:
+    failed = [judgement for judgement in judgements if judgement.failures != _NONE]
+    return tuple(dict.fromkeys(name for judgement in failed for name in _names(judgement)))
 
 
-def _failed(judgement: Judgement) -> Iterator[str]:
+def _names(judgement: Judgement) -> Iterator[str]:
     for failure in json.loads(judgement.failures):
         yield "/".join(part for part in (judgement.tier, failure["check"], failure["field"]) if part)
 

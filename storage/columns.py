@@ -9,6 +9,9 @@ from sqlalchemy import BigInteger, Column
 if TYPE_CHECKING:
     from enum import StrEnum
 
+    from sqlalchemy import ColumnElement
+    from sqlalchemy.orm import Mapped
+
 
 def one_of(column: str, values: type[StrEnum]) -> str:
     """Return the condition of a CHECK that admits these values only."""
@@ -24,3 +27,12 @@ def big(*, nullable: bool = False, default: int | None = None, primary_key: bool
         autoincrement=False,
         server_default=None if default is None else str(default),
     )
+
+
+def unindexed(column: Mapped[int]) -> ColumnElement[int]:
+    """Return a column's value in a form that no index is looked through for.
+
+    Where a small index answers a question, as that of leased items does, a planner without statistics may still walk
+    the key of all of a job's items instead, for their order or for the job.
+    """
+    return column + 0

@@ -8,6 +8,7 @@ from sqlalchemy import case, or_, select, tuple_, update
 from sqlmodel import col
 
 from storage.clock import now_ms
+from storage.columns import unindexed
 from storage.tables import Item
 
 if TYPE_CHECKING:
@@ -24,8 +25,8 @@ def acquit(database: Database, process: str, culprit: tuple[int, int] | None) ->
         # In the order in which everything locks items; one of its commits may still be on its way.
         held = (
             select(col(Item.job_id), col(Item.position))
-            .where(col(Item.lease_token).startswith(f"{process}-", autoescape=True))
-            .order_by(col(Item.job_id), col(Item.position))
+            .where(col(Item.lease_token).is_not(None), col(Item.lease_token).startswith(f"{process}-", autoescape=True))
+            .order_by(unindexed(col(Item.job_id)), unindexed(col(Item.position)))
             .with_for_update()
         )
         keys = [(job_id, position) for job_id, position in connection.execute(held)]

@@ -9,6 +9,7 @@ from sqlalchemy import case, func, select
 from sqlmodel import col
 
 from storage.clock import now_ms
+from storage.columns import unindexed
 from storage.jobs import JobRecord, find
 from storage.tables import Attempt, FailureTally, Item, TierTally
 
@@ -85,7 +86,7 @@ def read(database: Database, reference: str) -> Progress:
         )
         # The index of leased items holds what is in flight and nothing else.
         in_flight = connection.scalar(
-            select(func.count()).where(col(Item.lease_token).is_not(None), col(Item.job_id) == job.id)
+            select(func.count()).where(col(Item.lease_token).is_not(None), unindexed(col(Item.job_id)) == job.id)
         )
         now = connection.scalar(select(now_ms()))
     return Progress(job, tiers, in_flight or 0, (job.finished_ms or now or 0) - job.created_ms)

@@ -83,16 +83,6 @@ class AttemptResult:
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
-    """One judged answer: the model that gave it, and why it was not accepted (`failures` is a JSON text)."""
-
-    tier: str
-    model: str
-    accepted: bool
-    failures: str
-
-
-@dataclass(frozen=True, slots=True)
 class Trail:
     """Everything known of one item: how it stands, its document, and its decisions and calls, each in their order."""
 
@@ -162,28 +152,6 @@ def labelled(database: Database, job_id: int) -> Iterator[tuple[str | None, str]
         if len(page) < _PAGE:
             return
         after = page[-1][0]
-
-
-def judgements(database: Database, job_id: int, positions: list[int]) -> dict[int, list[Judgement]]:
-    """Return every judged answer of these items, by position, oldest first; what only measured is left out."""
-    found: dict[int, list[Judgement]] = {}
-    query = (
-        select(
-            col(Attempt.position), col(Attempt.tier), col(Attempt.model), col(Attempt.outcome), col(Attempt.failures)
-        )
-        .where(
-            col(Attempt.job_id) == job_id,
-            col(Attempt.position).in_(positions),
-            col(Attempt.outcome).in_({AttemptOutcome.ACCEPTED, AttemptOutcome.REJECTED}),
-            col(Attempt.holdout).is_(False),
-        )
-        .order_by(col(Attempt.started_ms), col(Attempt.uid))
-    )
-    with database.read() as connection:
-        for position, tier, model, outcome, failures in connection.execute(query):
-            judgement = Judgement(tier, model, outcome == AttemptOutcome.ACCEPTED, failures)
-            found.setdefault(position, []).append(judgement)
-    return found
 
 
 def trail(database: Database, job_id: int, reference: str) -> Trail:

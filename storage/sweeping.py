@@ -13,6 +13,7 @@ from sqlmodel import col
 from routing.decision import Layer
 from storage.claims import MAX_CLAIMS
 from storage.clock import now_ms
+from storage.columns import unindexed
 from storage.jobs import is_active
 from storage.states import FailReason, ItemState, JobState
 from storage.tables import Item, Job, TierTally
@@ -20,7 +21,7 @@ from storage.tables import Item, Job, TierTally
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sqlalchemy import Connection
+    from sqlalchemy import Connection, Select
 
     from storage.database import Database
 
@@ -78,7 +79,7 @@ def release_expired(database: Database) -> Released:
                 col(Item.reserved_nano_usd),
             )
             .where(col(Item.lease_token).is_not(None), col(Item.lease_until_ms) < now_ms())
-            .order_by(col(Item.job_id), col(Item.position))
+            .order_by(unindexed(col(Item.job_id)), unindexed(col(Item.position)))
             .limit(_BATCH)
             .with_for_update(skip_locked=True)
         ).all()
@@ -186,24 +187,38 @@ def escalation_counts(database: Database) -> list[EscalationCount]:
 def claimable(database: Database, tier: str, idle_ms: int, limit: int) -> list[tuple[int, int]]:
     """Return up to `limit` (job, position) pairs that are queued in a tier, due for `idle_ms` and in nobody's hands.
 
-    Only running jobs count. In the order of the queue's index: by job, then position.
+    Only running jobs count. In the order of jobs, then positions. Each job is looked at by itself, so that nothing
+    reads past what waits of a large job that is paused.
     """
+    found: list[tuple[int, int]] = []
     with database.read() as connection:
-        rows = connection.execute(
-            select(col(Item.job_id), col(Item.position))
-            .join(Job, col(Job.id) == col(Item.job_id))
-            .where(
-                col(Item.tier) == tier,
-                col(Item.state) == ItemState.QUEUED,
-                col(Item.lease_token).is_(None),
-                col(Item.claims) < MAX_CLAIMS,
-                col(Item.available_ms) <= now_ms() - idle_ms,
-                col(Job.state) == JobState.RUNNING,
+        for job_id in connection.scalars(_jobs_that_wait(tier)).all():
+            positions = connection.scalars(
+                select(col(Item.position))
+                .where(
+                    col(Item.tier) == tier,
+                    col(Item.state) == ItemState.QUEUED,
+                    col(Item.job_id) == job_id,
+                    col(Item.lease_token).is_(None),
+                    col(Item.claims) < MAX_CLAIMS,
+                    col(Item.available_ms) <= now_ms() - idle_ms,
+                )
+                .order_by(col(Item.position))
+                .limit(limit - len(found))
             )
-            .order_by(col(Item.job_id), col(Item.position))
-            .limit(limit)
-        )
-        return [(job_id, position) for job_id, position in rows]
+            found += [(job_id, position) for position in positions]
+            if len(found) == limit:
+                break
+    return found
+
+
+def _jobs_that_wait(tier: str) -> Select[int]:
+    return (
+        select(col(TierTally.job_id))
+        .join(Job, col(Job.id) == col(TierTally.job_id))
+        .where(col(TierTally.tier) == tier, col(TierTally.queued) > 0, col(Job.state) == JobState.RUNNING)
+        .order_by(col(TierTally.job_id))
+    )
 
 
 def queued_positions(database: Database, job_id: int, tier: str, after: int, limit: int) -> list[int]:

@@ -7,6 +7,7 @@ import pytest
 from routing.errors import NotFoundError
 from storage import progress, recording, results
 from storage.database import Database
+from storage.ended_items import ended_items
 from storage.records import Accepted, ItemRecord
 from storage.states import AttemptOutcome, ItemState
 from tests.support.ledgers import attempt, claim, running_job
@@ -37,11 +38,12 @@ def test_an_unknown_item_is_told(ledger: Database) -> None:
         results.trail(ledger, running_job(ledger, 1).id, "nobody")
 
 
-def test_the_judgements_of_attempts_are_read_by_position(ledger: Database) -> None:
-    """What an export tells of failed checks and models comes from the attempts that were judged."""
-    job = running_job(ledger, 1)
+def test_what_an_export_tells_of_models_comes_from_the_attempts_that_were_judged(ledger: Database) -> None:
+    """Oldest first, without opinions; what has not ended is left out."""
+    job = running_job(ledger, 2)
     claim(ledger, job.id, [1])
     calls = (attempt(outcome=AttemptOutcome.REJECTED), attempt(), attempt(outcome=AttemptOutcome.OPINION))
     recording.write(ledger, [ItemRecord(job.id, 1, "cheap", "token", Accepted("{}"), calls)])
-    judged = results.judgements(ledger, job.id, [1])[1]
-    assert sorted(judgement.accepted for judgement in judged) == [False, True]
+    [(item, judgements)] = ended_items(ledger, job.id)
+    assert (item.position, item.state, item.output, item.needs_review) == (1, ItemState.DONE, "{}", False)
+    assert [judgement.tier for judgement in judgements] == ["cheap", "cheap"]

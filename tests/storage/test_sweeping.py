@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from storage import jobs, progress, results, sweeping
+from collections.abc import Callable
+
+import pytest
+
+from storage import dead_workers, jobs, progress, results, sweeping
 from storage.database import Database
 from storage.states import FailReason, JobState
 from tests.support.ledgers import claim, running_job
+from tests.support.plans import plans
 
 
 def test_an_expired_lease_is_released_and_claimable(ledger: Database) -> None:
@@ -56,3 +61,31 @@ def test_queued_positions_come_in_pages(ledger: Database) -> None:
     job = running_job(ledger, 5)
     assert sweeping.queued_positions(ledger, job.id, "cheap", 0, 2) == [1, 2]
     assert sweeping.queued_positions(ledger, job.id, "cheap", 4, 2) == [5]
+
+
+def test_what_waits_is_found_behind_a_job_that_is_paused(ledger: Database) -> None:
+    """By job, then position, and no more than asked for."""
+    paused, first, second = (running_job(ledger, 3, name=name) for name in ("paused", "first", "second"))
+    jobs.pause(ledger, paused.id)
+    found = [(first.id, 1), (first.id, 2), (first.id, 3), (second.id, 1)]
+    assert sweeping.claimable(ledger, "cheap", 0, 4) == found
+    assert sweeping.claimable(ledger, "cheap", 0, 3) == found[:3]
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda ledger: progress.read(ledger, "1"),
+        sweeping.release_expired,
+        lambda ledger: dead_workers.acquit(ledger, "gone", None),
+    ],
+    ids=["status", "expired leases", "what a dead worker held"],
+)
+def test_what_is_in_flight_is_found_without_reading_the_job(
+    ledger: Database, ask: Callable[[Database], object]
+) -> None:
+    """The key of all items is not walked, on a ledger without statistics either."""
+    running_job(ledger, 1)
+    steps = [step for step in plans(ledger, lambda: ask(ledger)) if " items" in step]
+    assert steps
+    assert not [step for step in steps if "autoindex_items" in step or "items_pkey" in step or step == "SCAN items"]

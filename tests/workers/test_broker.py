@@ -10,6 +10,7 @@ import pytest
 import redis
 from pydantic import SecretStr
 
+from routing.errors import ServiceUnreachableError
 from tests.support.redis_process import RedisProcess
 from workers.app import WorkerApp, create_app
 from workers.broker import Broker, translated
@@ -91,3 +92,34 @@ def test_a_full_broker_is_not_called_unreachable(error: redis.RedisError) -> Non
     """What Redis refuses as it is full, PING included, is told as that."""
     assert "its disk or its memory is full" in str(translated(error))
     assert "cannot be reached" in str(translated(redis.ConnectionError("Connection refused")))
+
+
+def test_messages_that_travel_together_keep_their_order(server: RedisProcess, app: WorkerApp) -> None:
+    """More of them than one way to Redis takes."""
+    assert app.publisher.publish("cheap", [(1, position) for position in range(1, 1202)]) == 1201
+    assert _items_in_the_order_they_are_taken(server, "cheap") == list(range(1, 1202))
+
+
+@pytest.mark.parametrize("messages", [1, 2, 1500])
+def test_a_full_redis_is_told(server: RedisProcess, app: WorkerApp, messages: int) -> None:
+    """Whether it refuses one message or many at once."""
+    app.publisher.publish("cheap", [(1, 1)])
+    with redis.Redis.from_url(server.url) as client:
+        client.config_set("maxmemory", 1)
+    with pytest.raises(ServiceUnreachableError, match="its memory is full"):
+        app.publisher.publish("cheap", [(1, position) for position in range(1, messages + 1)])
+
+
+@pytest.mark.parametrize("messages", [1, 2, 1500])
+def test_a_redis_that_went_away_is_told_and_used_again(
+    server: RedisProcess, app: WorkerApp, broker: Broker, messages: int
+) -> None:
+    """A connection from before is no fault of the program."""
+    keys = [(1, position) for position in range(1, messages + 1)]
+    app.publisher.publish("cheap", keys)
+    server.kill()
+    with pytest.raises(ServiceUnreachableError, match="cannot be reached"):
+        app.publisher.publish("cheap", keys)
+    server.start()
+    app.publisher.publish("cheap", keys)
+    assert broker.queue_length("cheap") == messages
