@@ -185,13 +185,14 @@ def _write_items(database: Database, job: JobRecord, spool: Spool, tier: str) ->
 
 
 def _new_item(document: Document, tier: str) -> NewItem:
+    metadata, expected = document.metadata, document.expected
     return NewItem(
-        custom_id=document.custom_id,
-        tier=tier,
-        text=document.text,
-        metadata=orjson.dumps(document.metadata).decode(),
-        expected=None if document.expected is None else orjson.dumps(document.expected).decode(),
-        pages=document.pages,
+        document.custom_id,
+        tier,
+        document.text,
+        orjson.dumps(metadata).decode() if metadata else "{}",
+        None if expected is None else orjson.dumps(expected).decode(),
+        document.pages,
     )
 
 

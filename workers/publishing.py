@@ -45,7 +45,11 @@ class Publisher:
         together = len(keys) > self.chunk(tier)
         with _reaching_the_broker(), self._app.producer_or_acquire() as producer, _batch(producer, together=together):
             for message in chunks(keys, self.chunk(tier)):
-                self._app.send_task(tier, kwargs=message.model_dump(), queue=tier, producer=producer, retry=False)
+                # The first declares the queue; asking again for each takes a fifth of the call.
+                declared = () if published else None
+                self._app.send_task(
+                    tier, kwargs=message.model_dump(), queue=tier, producer=producer, retry=False, declare=declared
+                )
                 published += 1
         return published
 

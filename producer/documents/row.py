@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from producer.documents.refusal import RefusalCode
     from routing.json_value import JsonValue
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """`number` names the row in its file: its line, or its place in a JSON array. `line` is None where it has none.
+class Row(NamedTuple):
+    """A row that was parsed; a tuple, since files of millions make millions.
+
+    `number` names the row in its file: its line, or its place in a JSON array. `line` is None where it has none.
 
     `plain` tells that its bytes rule out NUL and deep nesting, so that its values need no walk. `whole_text` is the
     text of the file where the row is all of it: such a file may be a document by itself. `tabular` tells that its

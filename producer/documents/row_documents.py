@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from producer.documents.acceptance import check_storable, checked_id
 from producer.documents.batch_line import is_batch_line, read_batch_line
@@ -15,7 +15,6 @@ from producer.documents.row import BadRow, Row
 from routing.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
     from producer.documents.acceptance import Acceptance
@@ -23,8 +22,6 @@ if TYPE_CHECKING:
     from routing.document import Document
     from routing.json_value import JsonObject, JsonValue
     from routing.row_reader import RowReader
-
-_Part = TypeVar("_Part")
 
 
 class RowDocuments:
@@ -58,7 +55,7 @@ class RowDocuments:
                 custom_id = checked_id(recorded_id)
                 return self._acceptance.accept(custom_id, extract, labels, plain=row.plain)
             custom_id = checked_id(self._custom_id(row, value))
-            expected = _asked(self._rows.expected, value)
+            expected = self._rows.expected(value)
             return self._acceptance.accept(custom_id, self._extract(row, value), expected, plain=row.plain)
         except RefusedInputError as refused:
             # An element of an array has no line; its number tells which one is meant.
@@ -76,7 +73,7 @@ class RowDocuments:
         return has_text or "document" in value or is_batch_line(value) or is_recorded_line(value)
 
     def _custom_id(self, row: Row, value: JsonObject) -> str:
-        custom_id = _asked(self._rows.custom_id, value)
+        custom_id = self._rows.custom_id(value)
         if custom_id is not None:
             return custom_id
         if is_batch_line(value) and isinstance(value["custom_id"], str):
@@ -84,7 +81,7 @@ class RowDocuments:
         return self._name if row.whole_text is not None else f"{self._name}:{row.number}"
 
     def _extract(self, row: Row, value: JsonObject) -> Extract:
-        text = _asked(self._rows.text, value)
+        text = self._text(value)
         if text is not None:
             if row.tabular:
                 return Extract(text, metadata={column: cell for column, cell in value.items() if cell != text})
@@ -96,6 +93,12 @@ class RowDocuments:
         raise RefusedInputError(
             RefusalCode.MISSING_TEXT, "it has no text; the task's `input.text` says under which key it is looked for"
         )
+
+    def _text(self, value: JsonObject) -> str | None:
+        try:
+            return self._rows.text(value)
+        except (UsageError, ValueError) as error:
+            raise RefusedInputError(RefusalCode.INVALID_ROW, str(error)) from error
 
     def _named_file(self, row: Row, value: JsonObject) -> Extract:
         named = value["document"]
@@ -130,13 +133,6 @@ class RowDocuments:
         if has_link:
             raise RefusedInputError(RefusalCode.OUTSIDE_FOLDER, "it leads through a symbolic link")
         return target
-
-
-def _asked(part: Callable[[JsonObject], _Part], row: JsonObject) -> _Part:
-    try:
-        return part(row)
-    except (UsageError, ValueError) as error:
-        raise RefusedInputError(RefusalCode.INVALID_ROW, str(error)) from error
 
 
 def _as_object(value: JsonValue) -> JsonObject:
