@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
 from sqlalchemy import and_, case, func, insert, or_, select, update
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 
     from routing.money import NanoUsd
     from storage.database import Database
+
+_ROWS_AT_ONCE = 50
+"""Rows of one INSERT on SQLite: the driver's part of each is as dear as the row. 50 stay below 999 parameters."""
 
 LIVE_CONTENT = "live"
 """Stands for the content of a job that grows as an application asks: nobody knows it beforehand."""
@@ -151,8 +155,14 @@ def _bulk_insert(
 ) -> None:
     names = ", ".join(columns)
     if connection.dialect.name == "sqlite":
-        marks = ", ".join("?" * len(columns))
-        connection.exec_driver_sql(f"INSERT INTO {table} ({names}) VALUES ({marks})", list(rows))  # noqa: S608 - our names
+        values = f"({', '.join('?' * len(columns))})"
+        written = list(rows)
+        whole = len(written) - len(written) % _ROWS_AT_ONCE
+        for size, part in ((_ROWS_AT_ONCE, written[:whole]), (1, written[whole:])):
+            if part:
+                statement = f"INSERT INTO {table} ({names}) VALUES {', '.join([values] * size)}"  # noqa: S608 - our names
+                flat = [tuple(chain(*part[start : start + size])) for start in range(0, len(part), size)]
+                connection.exec_driver_sql(statement, flat)
         return
     import psycopg
 
