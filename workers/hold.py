@@ -1,8 +1,8 @@
 """How long one item's code has held a worker process, all of its threads included.
 
-Code that keeps the interpreter's lock (`re` does) silences the heartbeat, which extends the leases of everything else in
-hand. The process has to be ended before these run out: then they come back as its supervisor gives them, and nobody but
-the one item is blamed.
+Code that keeps the interpreter's lock (`re` does) silences the heartbeat, which extends the leases of everything else
+in hand. The process has to be ended before these run out: then its supervisor gives them back, and nobody but the one
+item is blamed.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ class Hold:
         self._since = monotonic()
 
     def look(self, item: tuple[int, int] | None, silent_s: float) -> bool:
-        """Note whose code runs (None: nobody's) and for how long the process has said nothing; tell whether it is held."""
+        """Note whose code runs (None: nobody's) and how long the process has been silent; tell whether it is held."""
         now = monotonic()
         if item is None or item != self._item:
             self._item, self._since = item, now

@@ -102,8 +102,8 @@ class Supervisor:
     """A context in which worker processes run. `environment` is theirs.
 
     Each logs to a file of its own in `log_directory`, or to our own output where that is None. One that holds more than
-    `max_memory_mb` is killed; None sets no limit. So is one that a single item's code has held, heartbeat included, for a
-    third of `lease_s`.
+    `max_memory_mb` is killed; None sets no limit. So is one that a single item's code has held, heartbeat included, for
+    a third of `lease_s`.
     """
 
     def __init__(

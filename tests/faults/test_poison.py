@@ -22,7 +22,9 @@ WITHIN_S = 3600.0
 @pytest.mark.timeout(7200)
 def test_poison_is_put_aside_and_the_others_finish(make_scene: Callable[..., Scene], trial: Trial) -> None:
     """Each poison fails as quarantined after three claims; every other document has its right result."""
-    kinds = trial.size((trial.random.choice(("Kill", "Loop", "Hold", "Eat")),), ("Kill", "Leave", "Loop", "Hold", "Eat"))
+    kinds = trial.size(
+        (trial.random.choice(("Kill", "Loop", "Hold", "Eat")),), ("Kill", "Leave", "Loop", "Hold", "Eat")
+    )
     count, each = trial.size((120, 1), (4000, 4))
     in_flight = trial.size(10, 50)
     scene = make_scene(
