@@ -121,6 +121,7 @@ def running_workers(
                 broker=broker,
                 log_directory=place.settings.home / "logs",
                 max_memory_mb=place.deployment.workers.max_memory_mb,
+                lease_s=place.deployment.workers.lease_s,
             )
         )
         yield RunningWorkers(database, place, services.settings, supervisor)

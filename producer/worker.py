@@ -55,6 +55,7 @@ def serving(
                 broker=broker,
                 log_directory=None,
                 max_memory_mb=spec.workers.max_memory_mb,
+                lease_s=spec.workers.lease_s,
             ),
         ):
             yield

@@ -123,6 +123,10 @@ class Database:
                 f"The ledger at {self.address} has no free connection: its users hold all of them.",
                 "Raise max_connections there, or let fewer processes use it.",
             )
+        if "password authentication failed" in str(error.orig):  # a refused connection has no code in this driver
+            return ServiceUnreachableError(
+                f"The ledger at {self.address} refuses the user or the password of DATABASE_URL.", "Correct them."
+            )
         if error.connection_invalidated or _is_outage(error):
             return ServiceUnreachableError(
                 f"The ledger at {self.address} cannot be reached.", "Start it, or correct DATABASE_URL."

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import redis
 
-from routing.errors import ServiceUnreachableError
+from routing.errors import ServiceUnreachableError, UsageError
 from workers.messages import PARKED
 
 if TYPE_CHECKING:
@@ -17,12 +17,19 @@ _LEAST_VERSION = (6, 2)
 
 
 class Broker:
-    """A view of the Redis that carries the queues. Raises ServiceUnreachableError where it cannot be reached."""
+    """A view of the Redis that carries the queues.
+
+    Raises UsageError for an address that names none, and from every method ServiceUnreachableError where it cannot be
+    reached.
+    """
 
     def __init__(self, url: SecretStr) -> None:
-        self._client = redis.Redis.from_url(
-            url.get_secret_value(), socket_timeout=_TIMEOUT_S, socket_connect_timeout=_TIMEOUT_S
-        )
+        try:
+            self._client = redis.Redis.from_url(
+                url.get_secret_value(), socket_timeout=_TIMEOUT_S, socket_connect_timeout=_TIMEOUT_S
+            )
+        except ValueError:  # it may quote the address, password included
+            raise UsageError("REDIS_URL is no address of a Redis.", "Write redis://:PASSWORD@HOST:6379/0.") from None
 
     def ping(self) -> None:
         """Reach it, or raise."""
@@ -98,4 +105,6 @@ def translated(error: BaseException | None) -> ServiceUnreachableError:
             "The broker takes no messages: Redis says that its disk or its memory is full.",
             "Make room for it; what is queued is published then.",
         )
+    if isinstance(error, redis.exceptions.AuthenticationError | redis.exceptions.NoPermissionError):
+        return ServiceUnreachableError("The broker refuses the password of REDIS_URL.", "Correct it.")
     return ServiceUnreachableError("The broker cannot be reached.", "Start Redis, or correct REDIS_URL.")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import threading
 from time import monotonic
 from typing import TYPE_CHECKING
@@ -39,6 +40,8 @@ log = logging.getLogger(__name__)
 
 LEDGER_AGAIN_S = 1.0
 """How long until a ledger that could not be reached is asked again."""
+TELL_AGAIN_S = 30.0
+"""How long until it is told again that chunks wait for the ledger: every one of them asks each second."""
 
 
 class Pipeline:
@@ -67,6 +70,7 @@ class Pipeline:
         self._stopping = threading.Event()
         self._last_progress = monotonic()
         self._waiting_for_provider = 0
+        self._tell_at = -math.inf
 
     @property
     def blocked(self) -> bool:
@@ -88,7 +92,9 @@ class Pipeline:
             try:
                 return self._run_claimed(tier, job_id, positions)
             except ServiceUnreachableError as error:
-                log.warning("%d items of job %d wait for the ledger: %s", len(positions), job_id, error)
+                if monotonic() >= self._tell_at:
+                    self._tell_at = monotonic() + TELL_AGAIN_S
+                    log.warning("Items of job %d and perhaps others wait for the ledger: %s", job_id, error)
             self._stopping.wait(LEDGER_AGAIN_S)
         return 0
 

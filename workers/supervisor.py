@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 import os
 import signal
 import socket
@@ -22,6 +23,7 @@ from routing.errors import CheapfirstError
 from storage import workers
 from workers.autopsy import Autopsies, Death
 from workers.black_box import KeptBox
+from workers.hold import Hold
 from workers.memory_bound import resident_mb
 
 if TYPE_CHECKING:
@@ -69,7 +71,7 @@ class WorkerCommand:
 class _Process:
     """One process slot: the process that runs in it now, and when the next one may be started."""
 
-    def __init__(self, command: WorkerCommand, index: int) -> None:
+    def __init__(self, command: WorkerCommand, index: int, hold_s: float) -> None:
         self.command = command
         self.name = f"{'-'.join(command.queues)}-{os.getpid()}-{index}@{socket.gethostname()}"
         self.child: subprocess.Popen[bytes] | None = None
@@ -80,6 +82,7 @@ class _Process:
         self.start_at = 0.0
         self.still_since: float | None = None
         self.kill_at: float | None = None
+        self.hold = Hold(hold_s)
 
     def pause_before_restart(self) -> None:
         self.starts_in_vain = 0 if self.has_come_up else self.starts_in_vain + 1
@@ -99,7 +102,8 @@ class Supervisor:
     """A context in which worker processes run. `environment` is theirs.
 
     Each logs to a file of its own in `log_directory`, or to our own output where that is None. One that holds more than
-    `max_memory_mb` is killed; None sets no limit.
+    `max_memory_mb` is killed; None sets no limit. So is one that a single item's code has held, heartbeat included, for
+    a third of `lease_s`.
     """
 
     def __init__(
@@ -112,8 +116,10 @@ class Supervisor:
         log_directory: Path | None,
         stall_s: float = STALL_S,
         max_memory_mb: int | None = None,
+        lease_s: float = 30.0,
     ) -> None:
-        self._processes = [_Process(command, index) for index, command in enumerate(commands, 1)]
+        # A lease has two thirds of its time left at least when a process falls silent.
+        self._processes = [_Process(command, index, lease_s / 3) for index, command in enumerate(commands, 1)]
         self._environment = dict(environment)
         self._database = database
         self._broker = broker
@@ -248,6 +254,7 @@ class Supervisor:
     def _replace_stalled(self) -> None:
         try:
             reports = self._look_at_reports(self._processes)
+            self._end_held(reports)
             waiting = {
                 queue: self._broker.queue_length(queue) > 0
                 for process in self._processes
@@ -271,6 +278,16 @@ class Supervisor:
             if any(report.silent_ms < lived_ms for report in reports[process.name]):
                 process.has_come_up = True  # whatever ends it later, the next one may come at once
         return reports
+
+    def _end_held(self, reports: Mapping[str, Sequence[workers.WorkerReport]]) -> None:
+        for process in self._processes:
+            if process.child is None or process.box is None:
+                continue
+            silent_s = min((report.silent_ms / 1000 for report in reports[process.name]), default=math.inf)
+            if process.hold.look(process.box.read().item, silent_s):
+                _signal(process.child, signal.SIGKILL)
+                process.child.wait()
+                self._look_after(process)
 
     def _replace_if_stalled(
         self, process: _Process, reports: Sequence[workers.WorkerReport], waiting: Mapping[str, bool]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from time import monotonic
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,7 +14,7 @@ from producer.cli.parameters import BudgetOption, JobArgument  # noqa: TC001 - t
 from routing.errors import NotFoundError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from storage.database import Database
 
@@ -118,15 +119,26 @@ def scale(
         workers.set_concurrency(database, queue, concurrency)
         deadline = monotonic() + IN_FORCE_WITHIN_S
         wait = threading.Event().wait
-        while not _followed(before, _in_force(database, queue), concurrency) and monotonic() < deadline:
+        shared = _of_several_queues(database)
+        while not _followed(before, _in_force(database, queue), concurrency, shared) and monotonic() < deadline:
             wait(_LOOK_EVERY_S)
         after = _in_force(database, queue)
         print_text("\n".join(f"{name}: {before[name]} -> {after.get(name, 'gone')}" for name in before))
 
 
-def _followed(before: Mapping[str, int], now: Mapping[str, int], wanted: int) -> bool:
-    """Tell whether each worker has changed; one that serves several queues adds them up, and never says the number."""
-    return all(now.get(name) != concurrency or concurrency == wanted for name, concurrency in before.items())
+def _followed(before: Mapping[str, int], now: Mapping[str, int], wanted: int, shared: Collection[str]) -> bool:
+    """Tell whether each worker has changed; one of several queues adds them up, so that the number says nothing."""
+    return all(
+        now.get(name) != concurrency or (concurrency == wanted and name not in shared)
+        for name, concurrency in before.items()
+    )
+
+
+def _of_several_queues(database: Database) -> set[str]:
+    from storage import workers
+
+    queues = Counter(worker.name for worker in workers.running(database))
+    return {name for name, count in queues.items() if count > 1}
 
 
 def _in_force(database: Database, queue: str) -> dict[str, int]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import traceback
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import make_url, text
 from sqlalchemy.exc import DBAPIError
 
 from routing.errors import ServiceUnreachableError, UsageError
@@ -31,6 +32,18 @@ def test_a_server_that_is_not_there_is_told_without_its_password() -> None:
     with pytest.raises(ServiceUnreachableError, match="cannot be reached") as caught:
         jobs.listing(database)
     assert "secret" not in str(caught.value)
+
+
+def test_a_wrong_password_is_not_called_unreachable(postgres_url: str) -> None:
+    """Whoever starts the server again because of it looks in the wrong place; neither password is shown."""
+    wrong = make_url(postgres_url).set(password="another").render_as_string(hide_password=False)
+    with (
+        closing(Database(wrong)) as ledger,
+        pytest.raises(ServiceUnreachableError, match="refuses the user or the password") as told,
+        ledger.read(),
+    ):
+        pass
+    assert "another" not in str(told.value)
 
 
 def test_a_file_that_cannot_be_opened_is_told(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 import redis
 from pydantic import SecretStr
 
-from routing.errors import ServiceUnreachableError
+from routing.errors import ServiceUnreachableError, UsageError
 from tests.support.redis_process import RedisProcess
 from workers.app import WorkerApp, create_app
 from workers.broker import Broker, translated
@@ -123,3 +123,18 @@ def test_a_redis_that_went_away_is_told_and_used_again(
     server.start()
     app.publisher.publish("cheap", keys)
     assert broker.queue_length("cheap") == messages
+
+
+def test_a_wrong_password_is_not_called_unreachable(server: RedisProcess) -> None:
+    """Whoever starts Redis again because of it looks in the wrong place."""
+    broker = Broker(SecretStr(server.url.replace(":loopback@", ":wrong@")))
+    with pytest.raises(ServiceUnreachableError, match="refuses the password of REDIS_URL"):
+        broker.ping()
+    broker.close()
+
+
+def test_what_is_no_address_of_a_redis_is_told_as_that() -> None:
+    """It is the user's mistake, and not a fault of the program; what was written is not quoted."""
+    with pytest.raises(UsageError, match="REDIS_URL is no address") as told:
+        Broker(SecretStr("a-secret@host:6379"))
+    assert "a-secret" not in str(told.value)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import uuid
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ from evaluation.model_server.faults import Fault, FaultPlan
 from evaluation.model_server.server import Latency, ModelServer
 from evaluation.model_server.wire import BadRequestError
 from gateway.gateway import COMPARISONS, MAX_TRIES
+from routing.errors import ServiceUnreachableError
 from routing.task import AgreementSpec, ChecksSpec, FrozenTask, JsonSchema, PydanticSchema, TierSpec
 from storage import jobs, progress, results
 from storage.database import Database
@@ -452,3 +454,23 @@ def test_items_in_hand_wait_while_a_providers_circuit_is_open(ledger: Database) 
             assert chunk.result(5) == 4
     waiting = [item for item in results.items(ledger, job) if item.position > 8]
     assert [(item.attempts, item.in_flight) for item in waiting] == [(0, False)] * 4
+
+
+def test_chunks_that_wait_for_the_ledger_tell_so_once(ledger: Database, caplog: pytest.LogCaptureFixture) -> None:
+    """Each asks every second; a night without the ledger would fill the log of every worker."""
+    with at_work(ledger, {"small": answering(RIGHT)}) as (_, room), ThreadPoolExecutor(3) as threads:
+        job, asked, enough = _job(ledger, 3), Counter[int](), threading.Event()
+
+        def unreachable(*_: object) -> int:
+            asked[threading.get_ident()] += 1
+            if len(asked) == 3 and min(asked.values()) > 1:
+                enough.set()
+            if not enough.is_set():
+                raise ServiceUnreachableError("The ledger cannot be reached.")
+            return 0
+
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(room.pipeline, "_run_claimed", unreachable)
+            for chunk in [threads.submit(room.pipeline.run_chunk, "cheap", job, [n]) for n in (1, 2, 3)]:
+                assert chunk.result(30) == 0
+    assert caplog.text.count("wait for the ledger: The ledger cannot be reached.") == 1

@@ -56,6 +56,7 @@ def _supervisor(
     stall_s: float = 60,
     broker: QueueLengths | None = None,
     max_memory_mb: int | None = None,
+    lease_s: float = 60,
     job: int = 0,
 ) -> Supervisor:
     environment: Mapping[str, str] = {"PATH": os.environ["PATH"], "A_TEST_SAYS": "hello", "JOB": str(job)}
@@ -67,6 +68,7 @@ def _supervisor(
         log_directory=logs,
         stall_s=stall_s,
         max_memory_mb=max_memory_mb,
+        lease_s=lease_s,
     )
 
 
@@ -176,6 +178,38 @@ def test_what_eats_memory_is_killed_and_its_item_blamed(
     assert results.trail(sqlite_ledger, job.id, "item-2").item.fail_reason is FailReason.QUARANTINED
     assert "more than `workers.max_memory_mb` (150), and was killed" in caplog.text
     assert f"ended with status -9 while it handled job {job.id} item 2" in caplog.text
+
+
+HELD = """
+import os, time
+from workers.black_box import BlackBox
+BlackBox(int(os.environ["CHEAPFIRST_BLACK_BOX"]), "abc").mark(int(os.environ["JOB"]), 2)
+while True: time.sleep(0.05)
+"""
+
+
+@pytest.mark.parametrize("speaks", [False, True])
+def test_what_holds_a_process_is_blamed_before_the_leases_of_its_neighbours_run_out(
+    sqlite_ledger: Database, tmp_path: Path, *, speaks: bool
+) -> None:
+    """Code that lets no heartbeat through ends its process in time; while the heartbeat is heard, it may go on."""
+    job = running_job(sqlite_ledger, 2)
+    for _ in range(MAX_CLAIMS - 1):
+        claim(sqlite_ledger, job.id, [1, 2], token="lost-1", lease_ms=-1)
+        sweeping.release_expired(sqlite_ledger)
+    claim(sqlite_ledger, job.id, [1, 2], token="abc-1", lease_ms=20_000)
+    with _supervisor(sqlite_ledger, tmp_path, Script(("cheap",), code=HELD), lease_s=3, job=job.id) as watched:
+        name = _name(watched)
+        _report(sqlite_ledger, name, idle_ms=0, in_flight=2)
+        if speaks:
+            until = time.monotonic() + 2.5
+            while time.monotonic() < until:
+                _report(sqlite_ledger, name, idle_ms=0, in_flight=2)
+                threading.Event().wait(0.05)
+            assert watched.restarts == 0
+            return
+        _wait(lambda: sweeping.release_expired(sqlite_ledger).requeued == {"cheap": [(job.id, 1)]})
+    assert results.trail(sqlite_ledger, job.id, "item-2").item.fail_reason is FailReason.QUARANTINED
 
 
 def test_a_process_that_was_idle_for_long_is_given_time_to_begin(sqlite_ledger: Database, tmp_path: Path) -> None:

@@ -93,6 +93,36 @@ def test_scaling_waits_until_workers_have_followed(cheapfirst: CommandLine, home
         worker.join()
 
 
+def test_a_worker_of_several_queues_is_waited_for_too(cheapfirst: CommandLine, home_ledger: Database) -> None:
+    """Its concurrency is that of all its queues, so that the number asked for says nothing of it."""
+    ended = threading.Event()
+
+    def follow() -> None:
+        while not ended.is_set():
+            concurrency = 70 if workers.settings(home_ledger) else 60
+            for queue in ("cheap", "expensive"):
+                workers.report(
+                    home_ledger,
+                    name="w@host",
+                    queue=queue,
+                    concurrency=concurrency,
+                    in_flight=0,
+                    blocked=False,
+                    idle_ms=0,
+                )
+            ended.wait(0.3)
+
+    worker = threading.Thread(target=follow)
+    worker.start()
+    try:
+        while len(workers.running(home_ledger)) < 2:
+            ended.wait(0.01)
+        assert cheapfirst("scale", "cheap", "60").out == "w@host: 60 -> 70\n"
+    finally:
+        ended.set()
+        worker.join()
+
+
 def test_a_queue_nobody_serves_cannot_be_scaled(cheapfirst: CommandLine, home_ledger: Database) -> None:
     """A queue's name that is mistyped is an error, and nothing is set for it."""
     ended = cheapfirst("scale", "chaep", "40")
