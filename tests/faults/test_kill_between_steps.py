@@ -1,0 +1,116 @@
+"""Point 10: kill -9 between every two steps from a message to its record, its publishing and its end."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from tests.faults.scene import Scene
+from tests.faults.trial import Trial
+from tests.support.runs import ROOT
+
+TRIES = 6
+"""Lives in which a step may stay out: a sweep has nothing to publish where nothing was lost before."""
+EXPECTED = (
+    "before the acknowledgement",
+    "after the acknowledgement",
+    "before the commit of the claim",
+    "after the claim",
+    "before the call",
+    "after the call",
+    "after the checks",
+    "after the way to the recorder",
+    "before the commit of the record",
+    "after the record",
+    "before the settling",
+    "before the publishing by the recorder",
+    "before a message by the recorder",
+    "after a message by the recorder",
+    "after the publishing by the recorder",
+    "after the dropping of the lease",
+    "after the chunk",
+    "before the commit of the taking back",
+    "after the taking back",
+    "after a message by the sweeper",
+    "before the bringing forward",
+    "after the bringing forward",
+    "after the finding of what waits",
+)
+"""Some of the steps that an undisturbed life has to go through, or this test looks at others than it thinks."""
+
+
+class Lives:
+    """Worker processes that die where they are told to."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self._process = process
+
+    def live(self, die_at: str | None, within_s: int, *, statements: bool) -> dict[str, Any]:
+        """Let one live; return its exit status and the steps it reached."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(json.dumps({"die_at": die_at, "within_s": within_s, "statements": statements}) + "\n")
+        self._process.stdin.flush()
+        answer: dict[str, Any] = json.loads(self._process.stdout.readline())
+        return answer
+
+
+@contextmanager
+def _lives(scene: Scene) -> Iterator[Lives]:
+    with (scene.place.folder / "lives.log").open("ab") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "tests.faults.dying_worker", "cheap", "expensive"],
+            cwd=scene.place.folder,
+            env=os.environ | {"PYTHONPATH": str(ROOT)} | scene.place.environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+        )
+    with process:
+        yield Lives(process)
+        process.kill()
+
+
+@pytest.mark.timeout(3600)
+def test_dying_between_any_two_steps_loses_nothing(make_scene: Callable[..., Scene], trial: Trial) -> None:
+    """A call is made again only where it was made and not recorded; each document ends with its one right result."""
+    count, statements = trial.size((150, False), (1500, True))
+    scene = make_scene(latency_ms=20, lease_s=1.0, cheap=(6, 3), expensive=(6, 3))
+    with _lives(scene) as lives:
+        scene.submit(count)
+        lives.live("after the claim", 30, statements=False)
+        steps = lives.live(None, trial.size(4, 10), statements=statements)["reached"]
+        assert set(EXPECTED) <= set(steps), set(EXPECTED) - set(steps)
+        trial.random.shuffle(steps)
+        left, tries = list(steps), Counter[str]()
+        while left:
+            step = left.pop()
+            died = lives.live(step, trial.size(4, 10), statements=statements)
+            assert died["status"] == -signal.SIGKILL
+            if step not in died["reached"]:
+                tries[step] += 1
+                assert tries[step] < TRIES, f"{step} was not reached"
+                left.insert(0, step)
+        while not scene.wait_for_the_end(0):
+            lives.live(None, 3, statements=False)
+        at_risk = scene.calls_without_a_record()
+        findings = scene.examine()
+    trial.report(
+        10,
+        "kill -9 between every two steps of message, claim, call, record, publishing, sweep",
+        findings,
+        times=len(steps),
+        calls_made_and_not_recorded=at_risk,
+    )
+    assert (findings.lost, findings.duplicate_results, findings.unexpected) == (0, 0, ())
+    assert findings.duplicate_paid_calls <= at_risk
