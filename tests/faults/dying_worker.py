@@ -1,7 +1,8 @@
 """Worker processes that die by SIGKILL at a named step: `python -m tests.faults.dying_worker QUEUE...`.
 
 It reads one JSON line for each life from its input, such as `{"die_at": "before the call", "within_s": 9}`, and
-answers with the exit status and the steps that life went through; one that lives longer is killed at whatever it does.
+answers with the exit status and the steps that life went through. One that lives longer, or has gone through all steps
+that are listed as `enough`, is killed at whatever it does.
 A life is a fork of a process that has everything imported, in which Celery's own worker runs; this process tells the
 ledger of deaths as the supervisor does.
 """
@@ -12,9 +13,11 @@ import functools
 import inspect
 import json
 import os
+import select
 import signal
 import sys
 import threading
+import time
 from contextlib import closing
 from typing import Any, NoReturn
 
@@ -30,7 +33,6 @@ import workers.pool
 from gateway.gateway import Gateway
 from storage import claims, recording, sweeping
 from storage.database import Database
-from tests.support.processes import ends_within
 from workers import app, sweeper, watches
 from workers.autopsy import Autopsies, Death
 from workers.black_box import KeptBox
@@ -132,12 +134,24 @@ def name_steps(steps: Steps) -> None:
 
 def live(order: dict[str, Any], pipe: int, box: KeptBox, queues: list[str]) -> NoReturn:
     """Be a worker process, to the end that was ordered."""
-    steps = Steps(pipe, order["die_at"], statements=order.get("statements", False))
+    steps = Steps(pipe, order["die_at"], statements=order["statements"])
     name_steps(steps)
     sweeper.WATCH_S, sweeper.IDLE_MS, sweeper.ROLE_LEASE_MS, watches.ROLE_LEASE_MS = 0.1, 300, 200, 200
     os.environ["CHEAPFIRST_BLACK_BOX"] = str(box.descriptor)
     app.create_app(read_settings()).worker_main(["worker", "-Q", ",".join(queues), "-n", "dying@here", "-c", "12"])
     os._exit(0)
+
+
+def follow(pipe: int, within_s: float, enough: set[str]) -> list[str]:
+    """Return the steps that a life tells of until it ends, its time is over, or it has told enough."""
+    told = b""
+    deadline = time.monotonic() + within_s
+    while select.select([pipe], [], [], max(0.0, deadline - time.monotonic()))[0]:
+        more = os.read(pipe, 65_536)
+        told += more
+        if not more or (enough and enough <= set(told.decode().split("\n"))):
+            break
+    return told.decode().split("\n")[:-1]
 
 
 def run(order: dict[str, Any], queues: list[str], database: Database) -> dict[str, Any]:
@@ -149,11 +163,10 @@ def run(order: dict[str, Any], queues: list[str], database: Database) -> dict[st
         if pid == 0:
             live(order, write, box, queues)
         os.close(write)
-        if not ends_within(pid, order["within_s"]):
-            os.kill(pid, signal.SIGKILL)
+        reached = follow(read, order["within_s"], set(order["enough"]))
+        os.kill(pid, signal.SIGKILL)
         status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-        with os.fdopen(read) as pipe:
-            reached = pipe.read().split("\n")[:-1]
+        os.close(read)
         autopsies = Autopsies(database)
         autopsies.add(Death("dying", box.read(), status))
     autopsies.tell()
