@@ -10,9 +10,11 @@ ledger of deaths as the supervisor does.
 from __future__ import annotations
 
 import functools
+import importlib
 import inspect
 import json
 import os
+import pkgutil
 import select
 import signal
 import sys
@@ -21,17 +23,17 @@ import time
 from contextlib import closing
 from typing import Any, NoReturn
 
-import celery.apps.worker
-import celery.bin.worker
-import celery.worker.consumer
-import kombu.transport.redis
+import celery.apps
+import celery.worker
 from kombu.transport.virtual.base import Channel
 from sqlalchemy import Engine, event
 
-import workers.engine
-import workers.pool
+import gateway
+import routing
+import storage
+import workers
 from gateway.gateway import Gateway
-from storage import claims, recording, sweeping
+from storage import claims, migrate, recording, sweeping
 from storage.database import Database
 from workers import app, sweeper, watches
 from workers.autopsy import Autopsies, Death
@@ -46,8 +48,17 @@ from workers.recorder import Recorder
 from workers.settings import read_settings
 from workers.turn import Turn
 
-PRELOADED = (celery.apps.worker, celery.bin.worker, celery.worker.consumer, kombu.transport.redis)
-PRELOADED += (workers.engine, workers.pool)
+PRELOADED = (celery.apps, celery.worker, gateway, routing, storage, workers)
+
+
+def preload() -> None:
+    """Import what every life needs, so that it begins with the work."""
+    for package in PRELOADED:
+        for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            if ".migrations" not in module.name:
+                importlib.import_module(module.name)
+    importlib.import_module("kombu.transport.redis")
+    importlib.import_module("celery.bin.worker")
 
 
 class Steps:
@@ -176,7 +187,10 @@ def run(order: dict[str, Any], queues: list[str], database: Database) -> dict[st
 
 def main(queues: list[str]) -> None:
     """Run one life for each line of the input."""
+    preload()
     database = Database(read_settings().database_url)
+    migrate.require_current(database)
+    database.close()
     with os.fdopen(os.dup(1), "w") as answers:
         os.dup2(2, 1)  # Celery prints to its standard output
         for line in sys.stdin:
