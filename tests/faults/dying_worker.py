@@ -37,7 +37,7 @@ from storage import claims, migrate, recording, sweeping
 from storage.database import Database
 from workers import app, sweeper, watches
 from workers.autopsy import Autopsies, Death
-from workers.black_box import KeptBox
+from workers.black_box import KeptBox, LastWords
 from workers.broker import Broker
 from workers.chunk import Chunk
 from workers.leases import Leases
@@ -179,7 +179,8 @@ def run(order: dict[str, Any], queues: list[str], database: Database) -> dict[st
         status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
         os.close(read)
         autopsies = Autopsies(database)
-        autopsies.add(Death("dying", box.read(), status))
+        # Whatever its code was at, the death came from outside.
+        autopsies.add(Death("dying", LastWords(box.read().process, None), status))
     autopsies.tell()
     database.close()
     return {"status": status, "reached": reached}
