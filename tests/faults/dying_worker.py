@@ -1,8 +1,8 @@
 """Worker processes that die by SIGKILL at a named step: `python -m tests.faults.dying_worker QUEUE...`.
 
 It reads one JSON line for each life from its input, such as `{"die_at": "before the call", "within_s": 9}`, and
-answers with the exit status and the steps that life went through. One that lives longer, or has gone through all steps
-that are listed as `enough`, is killed at whatever it does.
+answers with the exit status and the steps that life went through. One that lives longer, has gone through all steps
+that are listed as `enough`, or has seen the `job` end that is named, is killed at whatever it does.
 A life is a fork of a process that has everything imported, in which Celery's own worker runs; this process tells the
 ledger of deaths as the supervisor does.
 """
@@ -20,6 +20,7 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Callable
 from contextlib import closing
 from typing import Any, NoReturn
 
@@ -33,8 +34,9 @@ import routing
 import storage
 import workers
 from gateway.gateway import Gateway
-from storage import claims, migrate, recording, sweeping
+from storage import claims, jobs, migrate, recording, sweeping
 from storage.database import Database
+from storage.states import JobState
 from workers import app, sweeper, watches
 from workers.autopsy import Autopsies, Death
 from workers.black_box import KeptBox, LastWords
@@ -49,6 +51,9 @@ from workers.settings import read_settings
 from workers.turn import Turn
 
 PRELOADED = (celery.apps, celery.worker, gateway, routing, storage, workers)
+
+
+LOOK_S = 0.1
 
 
 def preload() -> None:
@@ -153,16 +158,23 @@ def live(order: dict[str, Any], pipe: int, box: KeptBox, queues: list[str]) -> N
     os._exit(0)
 
 
-def follow(pipe: int, within_s: float, enough: set[str]) -> list[str]:
-    """Return the steps that a life tells of until it ends, its time is over, or it has told enough."""
+def follow(pipe: int, within_s: float, enough: set[str], is_over: Callable[[], bool]) -> list[str]:
+    """Return the steps that a life tells of until it ends, its time or its work is over, or it has told enough."""
     told = b""
     deadline = time.monotonic() + within_s
-    while select.select([pipe], [], [], max(0.0, deadline - time.monotonic()))[0]:
+    while time.monotonic() < deadline and not is_over():
+        if not select.select([pipe], [], [], LOOK_S)[0]:
+            continue
         more = os.read(pipe, 65_536)
         told += more
         if not more or (enough and enough <= set(told.decode().split("\n"))):
             break
     return told.decode().split("\n")[:-1]
+
+
+def has_ended(database: Database, order: dict[str, Any]) -> bool:
+    """Tell whether the job is done that an order names."""
+    return bool(order["job"]) and jobs.find(database, order["job"]).state is JobState.DONE
 
 
 def run(order: dict[str, Any], queues: list[str], database: Database) -> dict[str, Any]:
@@ -174,7 +186,7 @@ def run(order: dict[str, Any], queues: list[str], database: Database) -> dict[st
         if pid == 0:
             live(order, write, box, queues)
         os.close(write)
-        reached = follow(read, order["within_s"], set(order["enough"]))
+        reached = follow(read, order["within_s"], set(order["enough"]), functools.partial(has_ended, database, order))
         os.kill(pid, signal.SIGKILL)
         status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
         os.close(read)
