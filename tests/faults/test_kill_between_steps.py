@@ -112,7 +112,7 @@ def _give_a_sweep_something_to_do(scene: Scene, lives: Lives) -> None:
 def test_dying_between_any_two_steps_loses_nothing(make_scene: Callable[..., Scene], trial: Trial) -> None:
     """A call is made again only where it was made and not recorded; each document ends with its one right result."""
     count, statements = trial.size((150, False), (1500, True))
-    scene = make_scene(latency_ms=20, lease_s=1.0, cheap=(6, 3), expensive=(6, 3))
+    scene = make_scene(latency_ms=20, lease_s=10.0, cheap=(6, 3), expensive=(6, 3))
     with _lives(scene) as lives:
         scene.submit(count)
         _give_a_sweep_something_to_do(scene, lives)
