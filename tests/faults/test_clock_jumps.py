@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import threading
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.faults.scene import Scene
+from tests.faults.scene import Scene, Service, wait_until
+from tests.faults.soak.census import children
 from tests.faults.trial import Trial
 from tests.support.runs import COMMAND
 from tests.support.services import missing
@@ -17,6 +20,9 @@ HOUR = 3600
 LATENCY_MS = 4_000
 LEASE_S = 3.0
 """Shorter than a call, so that a lease which is not extended in time runs out while it is needed."""
+DIES_WITH = 8
+ENDS_WITHIN_S = 10.0
+"""After the lease: the duty of sweeping, if the dead worker had it, is free after 6 s, and is asked for every 2 s."""
 
 
 class JumpingClock:
@@ -50,7 +56,7 @@ def test_no_lease_ends_early(make_scene: Callable[..., Scene], tmp_path: Path, t
     """A worker whose clock jumps to and fro keeps what it holds: nothing is lost and nothing is called twice."""
     scene = make_scene(latency_ms=LATENCY_MS, lease_s=LEASE_S, cheap=(12, 2), expensive=(12, 2))
     clock = JumpingClock(tmp_path / "clock")
-    scene.serve("cheap", command=clock.command)
+    worker = scene.serve("cheap", command=clock.command)
     scene.serve("expensive", command=clock.command)
     scene.submit(trial.size(12, 600))
     jumps = 0
@@ -65,3 +71,22 @@ def test_no_lease_ends_early(make_scene: Callable[..., Scene], tmp_path: Path, t
     assert jumps
     assert (findings.lost, findings.duplicate_results, findings.duplicate_paid_calls) == (0, 0, 0)
     assert findings.unexpected == ()
+    _play_a_death(scene, clock, worker, trial)
+
+
+def _play_a_death(scene: Scene, clock: JumpingClock, worker: Service, trial: Trial) -> None:
+    """What a killed worker held is taken back in time, though the clocks of those that sweep jump meanwhile."""
+    scene.submit(DIES_WITH)
+    assert wait_until(lambda: len(scene.leases("cheap")) == DIES_WITH, 60) is not None
+    held = scene.leases("cheap")
+    clock.jump(-HOUR)
+    for process in children(worker.process.pid):
+        os.kill(process, signal.SIGKILL)
+    took = wait_until(lambda: not held.items() & scene.leases("cheap").items(), 10 * ENDS_WITHIN_S)
+    clock.jump(trial.random.choice([-HOUR, HOUR]))
+    assert scene.wait_for_the_end()
+    findings = scene.examine(recovered_s=took)
+    trial.report(13, "a worker whose clock jumped is killed: its leases end", findings, lease_s=LEASE_S)
+    assert (findings.lost, findings.duplicate_results, findings.unexpected) == (0, 0, ())
+    assert took is not None
+    assert took <= LEASE_S + ENDS_WITHIN_S
