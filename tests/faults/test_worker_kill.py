@@ -49,6 +49,8 @@ def test_killing_workers_loses_nothing(make_scene: Callable[..., Scene], trial: 
     )
     assert (findings.lost, findings.duplicate_results, findings.unexpected) == (0, 0, ())
     assert 0 < findings.duplicate_paid_calls <= at_risk
+    # What was in flight, and as much again that was answered and not written down yet.
+    assert at_risk <= kills * 2 * in_flight
     assert max(recoveries) <= scene.lease_s + RECOVERS_WITHIN_S
 
 
