@@ -2,9 +2,10 @@
 
 Plain HTTP/1.1 on asyncio's protocols, one process, so that what is measured is the other side. It answers after a fixed
 or lognormal latency; a document that holds `HARD` gets an answer from the model `cheap` that fails the checks. With
-`--limit-per-s` it refuses what is beyond a token bucket of one second with 429, without saying what its limit is.
+`--limit-per-s` it refuses what is beyond a token bucket of one second with 429, without saying what its limit is. With
+`--arrivals` it writes a line for each call: when it had come whole, by the machine's monotonic clock in seconds.
 
-    python bench/model_server.py [--latency-ms 200] [--sigma 0] [--limit-per-s 0]
+    python bench/model_server.py [--latency-ms 200] [--sigma 0] [--limit-per-s 0] [--arrivals FILE]
 
 prints `{"base_url": ...}` once it listens. `GET /stats` tells of all calls so far.
 """
@@ -18,6 +19,7 @@ import random
 import time
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import IO
 
 RIGHT = '{"company": "Corner Shop", "date": "2018-12-25", "address": "1 High Street", "total": 9.0}'
 WRONG = '{"company": "Corner Shop", "date": "2018-12-25", "address": "1 High Street", "total": 4711.0}'
@@ -55,6 +57,7 @@ class Provider:
     latency_s: float
     sigma: float
     limit_per_s: float
+    arrivals: IO[str] | None = None
     calls: Counter[str] = field(default_factory=Counter)
     in_flight: int = 0
     most_in_flight: int = 0
@@ -122,6 +125,8 @@ class Connection(asyncio.Protocol):
         if request.startswith(b"GET"):
             self._send(_response("200 OK", provider.stats()))
             return
+        if provider.arrivals is not None:
+            print(time.monotonic(), file=provider.arrivals, flush=True)
         if not provider.admits():
             provider.calls["limited"] += 1
             self._send(LIMITED)
@@ -154,8 +159,9 @@ def main() -> None:
     parser.add_argument("--latency-ms", type=float, default=200.0)
     parser.add_argument("--sigma", type=float, default=0.0)
     parser.add_argument("--limit-per-s", type=float, default=0.0)
+    parser.add_argument("--arrivals", type=argparse.FileType("w"))
     options = parser.parse_args()
-    asyncio.run(_serve(Provider(options.latency_ms / 1000, options.sigma, options.limit_per_s)))
+    asyncio.run(_serve(Provider(options.latency_ms / 1000, options.sigma, options.limit_per_s, options.arrivals)))
 
 
 if __name__ == "__main__":

@@ -93,11 +93,11 @@ class Stage:
         pids = [self.broker_pid]
         return pids if self.postgres is None else [*pids, self.postgres.pid]
 
-    def submit(self, documents: int, hard_every: int) -> int:
+    def submit(self, documents: int, hard_every: int, name: str = "bench") -> int:
         """Write a job of so many documents, one in `hard_every` hard (0: none), and return its id."""
         job = jobs.create(
             self.database,
-            name="bench",
+            name=name,
             task=TASK,
             content_hash="bench",
             items_total=documents,
