@@ -22,6 +22,8 @@ def whole_file(file: Path, what: str) -> Iterator[BinaryIO]:
     """
     if not file.name:
         raise UsageError(f"{what} cannot be written to {file}, which names no file.", "Name one.")
+    if file.exists() and not file.is_file():
+        raise UsageError(f"{what} cannot be written to {file}: it is no ordinary file.", "Choose another file.")
     partial = file.with_name(f".{file.name}.{os.getpid()}.partial")
     try:
         file.parent.mkdir(parents=True, exist_ok=True)

@@ -16,6 +16,10 @@ _TIMEOUT_S = 5
 _LEAST_VERSION = (6, 2)
 
 
+_PROBE = "cheapfirst:probe"
+"""A key that is gone again at once."""
+
+
 class Broker:
     """A view of the Redis that carries the queues.
 
@@ -32,9 +36,9 @@ class Broker:
             raise UsageError("REDIS_URL is no address of a Redis.", "Write redis://:PASSWORD@HOST:6379/0.") from None
 
     def ping(self) -> None:
-        """Reach it, or raise."""
+        """Reach it and see that it takes what is written, or raise: PING is answered without memory as well."""
         try:
-            self._client.ping()
+            self._client.set(_PROBE, "", px=1)
         except redis.RedisError as error:
             raise translated(error) from error
 

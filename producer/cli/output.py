@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from producer.cli.ending import ExitCode
+from routing.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,14 +19,25 @@ if TYPE_CHECKING:
 
 @contextmanager
 def stdout() -> Iterator[BinaryIO]:
-    """Yield stdout as bytes. A reader that leaves early, such as `head`, ends the command without an error."""
+    """Yield stdout as bytes. A reader that leaves early, such as `head`, ends the command without an error.
+
+    Raises UsageError where it takes no more for another reason, such as a full disk.
+    """
     try:
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()
     except BrokenPipeError:
-        # The interpreter flushes stdout once more when it ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _let_go()
         raise typer.Exit(ExitCode.DONE) from None
+    except OSError as error:
+        _let_go()
+        told = f"What this command prints cannot be written: {error.strerror}."
+        raise UsageError(told, "Make room there, or let it print elsewhere.") from None
+
+
+def _let_go() -> None:
+    """Point stdout nowhere: the interpreter flushes it once more when it ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def print_json(value: object) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import orjson
@@ -137,13 +136,7 @@ class LedgerJob:
 def documents(*custom_ids: str, expected: Mapping[str, JsonValue] | None = None) -> list[jobs.NewItem]:
     """Return documents of these names, all with the same label."""
     label = None if expected is None else _text(expected)
-    return [
-        replace(
-            jobs.NewItem(custom_id, "cheap", f"text of {custom_id}", "{}", None, None),
-            expected=label,
-        )
-        for custom_id in custom_ids
-    ]
+    return [jobs.NewItem(custom_id, "cheap", f"text of {custom_id}", "{}", label, None) for custom_id in custom_ids]
 
 
 def _text(value: Mapping[str, JsonValue]) -> str:

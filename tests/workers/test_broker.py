@@ -94,6 +94,14 @@ def test_a_full_broker_is_not_called_unreachable(error: redis.RedisError) -> Non
     assert "cannot be reached" in str(translated(redis.ConnectionError("Connection refused")))
 
 
+def test_a_redis_without_memory_is_seen_before_anything_is_published(server: RedisProcess, broker: Broker) -> None:
+    """It answers PING all the same."""
+    with redis.Redis.from_url(server.url) as client:
+        client.config_set("maxmemory", 1)
+    with pytest.raises(ServiceUnreachableError, match="its memory is full"):
+        broker.ping()
+
+
 def test_messages_that_travel_together_keep_their_order(server: RedisProcess, app: WorkerApp) -> None:
     """More of them than one way to Redis takes."""
     assert app.publisher.publish("cheap", [(1, position) for position in range(1, 1202)]) == 1201

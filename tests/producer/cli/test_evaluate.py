@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -30,7 +29,7 @@ RIGHT, WRONG = {"total": 1}, {"total": 2}
 def _job(ledger: Database, name: str, right: str, *, tier: str, names: tuple[str, ...] = NAMES) -> JobRecord:
     """Return a job whose documents come from two shops; those in `right` got the right answer, in this tier."""
     items = [
-        replace(item, metadata=json.dumps({"shop": "corner" if item.custom_id in "ab" else "market"}))
+        item._replace(metadata=json.dumps({"shop": "corner" if item.custom_id in "ab" else "market"}))
         for item in documents(*names, expected=LABEL)
     ]
     job = LedgerJob(ledger, items, name=name)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,8 +11,6 @@ import pytest
 from tests.support.ended_jobs import LedgerJob, documents
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from storage.database import Database
     from tests.support.command_line import CommandLine
 
@@ -62,3 +61,17 @@ def test_a_reader_that_leaves_early_is_no_error(home: Path) -> None:
         process.stdout.close()
         assert process.stderr.read() == b""
         assert process.wait() == 0
+
+
+def test_a_full_disk_behind_the_output_is_told(home: Path) -> None:
+    """In one line, as wrong usage and not as a fault of the program."""
+    with Path("/dev/full").open("wb") as full:
+        ended = subprocess.run(
+            [sys.executable, "-c", "from producer.cli.app import main; main(['results'])"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert (ended.returncode, ended.stderr.count("\n")) == (2, 1)
+    assert "cannot be written: No space left on device" in ended.stderr
