@@ -111,7 +111,7 @@ def _give_a_sweep_something_to_do(scene: Scene, lives: Lives) -> None:
 @pytest.mark.timeout(3600)
 def test_dying_between_any_two_steps_loses_nothing(make_scene: Callable[..., Scene], trial: Trial) -> None:
     """A call is made again only where it was made and not recorded; each document ends with its one right result."""
-    count, statements = trial.size((150, False), (1500, True))
+    count, statements = trial.size((400, False), (1500, True))
     scene = make_scene(latency_ms=20, lease_s=10.0, cheap=(6, 3), expensive=(6, 3))
     with _lives(scene) as lives:
         scene.submit(count)
@@ -126,7 +126,7 @@ def test_dying_between_any_two_steps_loses_nothing(make_scene: Callable[..., Sce
                 if step in lives.live(step, statements=statements)["reached"]:
                     break
             else:
-                raise AssertionError(f"{step} was not reached")
+                raise AssertionError(f"{step} was not reached; {scene.ended()} of {count} documents have ended")
         while not scene.wait_for_the_end(0):
             lives.live(None, job=scene.job)
         at_risk = scene.calls_without_a_record()
