@@ -92,8 +92,7 @@ def _kept(contender: Contender, documents: int) -> float:
         wait_until(lambda: turn.done() >= documents / 4, 600)
         for pid in turn.own():
             _kill_tree(pid)
-        turn.start_again()
-        deadline = time.monotonic() + AFTER_KILL_S
+        deadline = time.monotonic() + (AFTER_KILL_S if turn.start_again() else 0)
         pause = threading.Event()
         while turn.done() < documents and time.monotonic() < deadline:
             pause.wait(0.5)

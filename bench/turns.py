@@ -51,8 +51,8 @@ class Turn(Protocol):
         """Return how many documents have a result."""
         ...
 
-    def start_again(self) -> None:
-        """Start its processes anew, if it has anything to go on with."""
+    def start_again(self) -> bool:
+        """Start its processes anew, and tell whether they have anything to go on with."""
         ...
 
 
@@ -97,8 +97,9 @@ class InMemory:
         """Return what it says; nothing once it is dead."""
         return self._done if self._process.poll() is None else 0
 
-    def start_again(self) -> None:
+    def start_again(self) -> bool:
         """Start nothing: nobody knows what was to be done."""
+        return False
 
 
 class Queued:
@@ -146,9 +147,10 @@ class Queued:
         """Return how many results are in Redis."""
         return int(self._results.hlen("results"))
 
-    def start_again(self) -> None:
+    def start_again(self) -> bool:
         """Start the worker anew."""
         self._process = self._started()
+        return True
 
     def close(self) -> None:
         """End the worker."""
@@ -184,8 +186,9 @@ class Ours:
         """Return what the ledger says."""
         return jobs.find(self._at.database, str(self._job)).items_done
 
-    def start_again(self) -> None:
+    def start_again(self) -> bool:
         """Do nothing: the supervisor starts them."""
+        return True
 
 
 def contenders() -> list[Contender]:
