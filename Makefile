@@ -22,7 +22,7 @@ demo: setup  ## Run the receipts that ship with the project through the cascade,
 	@$(VENV)/bin/cheapfirst demo || test $$? -eq 1  # 1: some items failed, honestly
 
 test: setup  ## Run the whole test suite.
-	$(VENV)/bin/pytest --numprocesses 2 --dist loadgroup --ignore tests/faults/test_worker_kill.py
+	$(VENV)/bin/pytest --numprocesses 3 --dist loadgroup --ignore tests/faults/test_worker_kill.py
 	$(VENV)/bin/pytest tests/faults/test_worker_kill.py  # recovery has a bound of seconds: nothing else runs meanwhile
 
 faults: setup  ## Play the fault suite at its full size, and print what it finds (hours; FAULTS="-k worker" plays a part).

@@ -14,7 +14,10 @@ from tests.support.canaries import Canaries, found
 from tests.support.echoing_provider import FAILURES
 from tests.support.postgres_server import PostgresServer
 
-pytestmark = pytest.mark.timeout(400)  # one job for all of them, at work for about half a minute of its own
+pytestmark = [
+    pytest.mark.timeout(400),
+    pytest.mark.xdist_group("one job for all of them"),  # at work for about half a minute of its own
+]
 
 ANSWERS = {"right value", "another value", "wrong value"}
 DISAGREEMENT = {"right value", "another value", "id"}

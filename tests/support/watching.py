@@ -25,8 +25,8 @@ class RedisCommands:
 
     @property
     def bodies(self) -> bytes:
-        """The bodies of Celery's messages and events, decoded."""
-        decoded = []
+        """Celery's messages and events with their bodies decoded: some are in base64, ours are plain."""
+        decoded = [bytes(self.told).replace(b"\\", b"")]
         for body in set(_BODY.findall(bytes(self.told))):
             try:
                 decoded.append(base64.b64decode(body, validate=True))
