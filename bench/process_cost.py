@@ -6,6 +6,8 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from workers import memory_bound
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
@@ -26,13 +28,7 @@ def cpu_s(roots: Iterable[int]) -> float:
 
 def resident_mb(roots: Iterable[int]) -> float:
     """Return the resident memory of these processes and all below them, in MB; shared pages count for each."""
-    total = 0.0
-    for pid in _trees(roots):
-        try:
-            total += int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
-        except (FileNotFoundError, ProcessLookupError):
-            continue
-    return total
+    return sum(memory_bound.resident_mb(pid) or 0.0 for pid in _trees(roots))
 
 
 def _trees(roots: Iterable[int]) -> Iterator[int]:

@@ -14,14 +14,17 @@ models:
 """
 
 
-def notes_folder(beside: Path) -> Path:
-    """Return a folder with a task `notes` of two tiers, with a number `total`, and a deployment nobody answers in."""
+def notes_folder(beside: Path, more: str = "compare: {total: number}\n") -> Path:
+    """Return a folder with a task `notes` of two tiers, with a number `total`, and a deployment nobody answers in.
+
+    `more` are further lines of the task file.
+    """
     folder = beside / "notes"
     folder.mkdir()
     (folder / "task.yaml").write_text(
         "task: notes\nschema: schema.json\n"
         "tiers: [{name: cheap, model: small}, {name: expensive, model: large}]\n"
-        "compare: {total: number}\n"
+        f"{more}"
     )
     (folder / "schema.json").write_text('{"type": "object", "properties": {"total": {"type": "number"}}}')
     (folder / "cheapfirst.yaml").write_text(_DEPLOYMENT)

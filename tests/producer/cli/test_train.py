@@ -15,31 +15,17 @@ from storage import jobs, recording
 from storage.records import Accepted, AttemptRecord, HeldOut, ItemRecord, Measured
 from storage.states import AttemptOutcome
 from tests.support.ledgers import TIERS, claim
+from tests.support.task_folders import notes_folder
 
 if TYPE_CHECKING:
     from storage.database import Database
     from tests.support.command_line import CommandLine
 
-DEPLOYMENT = """\
-models:
-  small: {provider: openai, model: a, base_url: "http://127.0.0.1:9/v1", price: {input: 1, output: 1}}
-  large: {provider: openai, model: b, base_url: "http://127.0.0.1:9/v1", price: {input: 10, output: 10}}
-"""
-
 
 @pytest.fixture
 def task(tmp_path: Path) -> Path:
     """A task that asks for a classifier."""
-    folder = tmp_path / "notes"
-    folder.mkdir()
-    (folder / "task.yaml").write_text(
-        "task: notes\nschema: schema.json\n"
-        "tiers: [{name: cheap, model: small}, {name: expensive, model: large}]\n"
-        "route: {classifier: {train_from: outcomes, min_labels: 200}}\n"
-    )
-    (folder / "schema.json").write_text('{"type": "object", "properties": {"total": {"type": "number"}}}')
-    (folder / "cheapfirst.yaml").write_text(DEPLOYMENT)
-    return folder
+    return notes_folder(tmp_path, "route: {classifier: {train_from: outcomes, min_labels: 200}}\n")
 
 
 def _run(ledger: Database, task: Path, count: int) -> None:
