@@ -29,7 +29,8 @@ from workers.settings import Settings
 from workers.telemetry import SpanTelemetry, Telemetry
 from workers.telemetry_setup import open_telemetry
 
-RIGHT, WRONG = '{"total": 9}', '{"total": 4711}'
+RIGHT, WRONG = '{"total": 9}', '{"total": 471147114711471147}'
+"""The wrong total is long enough that no span's time, port or random id holds it by chance."""
 SECRET = "SECRET SHOP TOTAL 9.00"
 TASK = FrozenTask(
     name="totals",
@@ -79,13 +80,13 @@ def test_each_call_is_a_span_by_the_conventions(sqlite_ledger: Database, server:
     assert told["gen_ai.operation.name"] == "chat"
     assert told["gen_ai.provider.name"] == "openai"
     assert told["gen_ai.request.model"] == "gpt-small"
-    assert (told["gen_ai.usage.input_tokens"], told["gen_ai.usage.output_tokens"]) == (6, 4)
+    assert (told["gen_ai.usage.input_tokens"], told["gen_ai.usage.output_tokens"]) == (6, 8)
     assert (told["cheapfirst.tier"], told["cheapfirst.cause"], told["cheapfirst.outcome"]) == (
         "cheap",
         "first_tier",
         "rejected",
     )
-    assert told["cheapfirst.cost_usd"] == pytest.approx(46e-6)
+    assert told["cheapfirst.cost_usd"] == pytest.approx(86e-6)
     assert small.start_time is not None
     assert small.end_time is not None
     assert small.end_time >= small.start_time > 10**18
@@ -116,7 +117,7 @@ def test_a_cache_hit_used_no_tokens(sqlite_ledger: Database, server: Loopback) -
 def test_nothing_of_a_document_is_in_a_span(sqlite_ledger: Database, server: Loopback) -> None:
     """Not its text, its name, its prompt or an answer, unless answers were asked for."""
     told = "".join(span.to_json() for span in _spans(sqlite_ledger, server))
-    assert not any(word in told for word in ("SECRET", "secret-id", "4711"))
+    assert not any(word in told for word in ("SECRET", "secret-id", "471147114711471147"))
 
 
 def test_answers_are_told_where_that_was_asked_for(sqlite_ledger: Database, server: Loopback) -> None:
@@ -125,7 +126,7 @@ def test_answers_are_told_where_that_was_asked_for(sqlite_ledger: Database, serv
     assert small.attributes is not None
     messages = str(small.attributes["gen_ai.output.messages"])
     assert '"role": "assistant"' in messages
-    assert "4711" in messages
+    assert "471147114711471147" in messages
 
 
 def test_a_call_without_an_answer_is_an_error(sqlite_ledger: Database) -> None:
