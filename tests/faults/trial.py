@@ -32,14 +32,23 @@ class Trial:
         return full if self.full else small
 
     def report(
-        self, point: int, fault: str, findings: Findings, *, times: int = 1, system: str = CHEAPFIRST, **figures: object
+        self,
+        point: int,
+        fault: str,
+        findings: Findings | None,
+        *,
+        times: int = 1,
+        system: str = CHEAPFIRST,
+        **figures: object,
     ) -> None:
         """Write down what a fault that was played so many times did. To be called before anything is asserted.
 
         `point` is the fault's number in the suite (docs/reliability.md), `figures` whatever else was measured.
+        `findings` is None where no document was in play, so that nothing could be lost or bought twice.
         """
+        told = dict.fromkeys(_FOUND) if findings is None else dataclasses.asdict(findings)
         self.tell(
-            {"point": point, "fault": fault, "system": system, "times": times, **dataclasses.asdict(findings)}
+            {"point": point, "fault": fault, "system": system, "times": times, **told}
             | {"seed": self.seed, "size": "full" if self.full else "small", "test": self.test}
             | figures
         )
@@ -54,6 +63,7 @@ def append_line(file: Path, line: Mapping[str, Any]) -> None:
         os.close(descriptor)
 
 
+_FOUND = tuple(field.name for field in dataclasses.fields(Findings))
 _COLUMNS = ("point", "fault", "system", "times", "lost", "duplicate_results", "duplicate_paid_calls")
 _KNOWN = (*_COLUMNS, "unexpected", "recovered_s", "seed", "size", "test")
 
@@ -64,9 +74,8 @@ def table(lines: list[dict[str, Any]]) -> list[str]:
     rows[0] += ["recovered s", "also", "seed"]
     for line in sorted(lines, key=lambda line: (line["point"], line["fault"], line["system"])):
         also = ", ".join(f"{name} {value}" for name, value in line.items() if name not in _KNOWN)
-        recovered = "" if line["recovered_s"] is None else line["recovered_s"]
-        unexpected = "; ".join(line["unexpected"]) or 0
-        rows.append([str(cell) for cell in (*(line[name] for name in _COLUMNS), unexpected, recovered, also)])
-        rows[-1].append(str(line["seed"]))
+        unexpected = None if line["unexpected"] is None else "; ".join(line["unexpected"]) or 0
+        cells = (*(line[name] for name in _COLUMNS), unexpected, line["recovered_s"], also, line["seed"])
+        rows.append(["" if cell is None else str(cell) for cell in cells])
     rows.insert(1, ["---"] * len(rows[0]))
     return [f"| {' | '.join(row)} |" for row in rows]
