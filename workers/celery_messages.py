@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 from celery.app.amqp import AMQP, task_message
 from celery.worker.request import Request
-from kombu import Exchange
+from kombu.entity import PERSISTENT_DELIVERY_MODE
 from kombu.utils.uuid import uuid
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def as_kombu_writes(task: str, kwargs: Mapping[str, object]) -> bytes:
             "content-type": "application/json",
             "headers": {"task": task, "id": uuid()},
             "properties": {
-                "delivery_mode": Exchange.PERSISTENT_DELIVERY_MODE,
+                "delivery_mode": PERSISTENT_DELIVERY_MODE,
                 "delivery_info": {"exchange": "", "routing_key": task},
                 "priority": 0,
                 "body_encoding": "utf-8",
