@@ -26,9 +26,9 @@ class RowReader:
     def custom_id(self, row: JsonObject) -> str | None:
         """Return the row's own id, None where it has none."""
         value = _at(row, self._spec.custom_id)
-        if isinstance(value, bool) or not isinstance(value, str | int):
-            return None
-        return str(value)
+        if isinstance(value, str):
+            return value
+        return str(value) if isinstance(value, int) and not isinstance(value, bool) else None
 
     def text(self, row: JsonObject) -> str | None:
         """Return the document's text, None where the row has none.
@@ -49,6 +49,8 @@ class RowReader:
 def _at(row: JsonObject, path: str) -> JsonValue:
     if path in row:
         return row[path]
+    if "." not in path:
+        return None
     value: JsonValue = row
     for key in path.split("."):
         if not isinstance(value, dict) or key not in value:

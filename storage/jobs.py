@@ -4,30 +4,26 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
 from sqlalchemy import and_, case, func, insert, or_, select, update
-from sqlalchemy.exc import DBAPIError
 from sqlmodel import col
 
 from routing.errors import JobConflictError, NotFoundError, UsageError
 from routing.task import FrozenTask
 from storage.clock import now_ms
+from storage.new_items import write_new_items
 from storage.reserving import DAY_MS, today
 from storage.states import ItemState, JobState, StopReason
-from storage.tables import DocumentRow, Item, Job, TierTally
+from storage.tables import Item, Job, TierTally
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
-    from sqlalchemy import ColumnElement, Connection, RowMapping
+    from sqlalchemy import ColumnElement, RowMapping
 
     from routing.money import NanoUsd
     from storage.database import Database
-
-_ROWS_AT_ONCE = 50
-"""Rows of one INSERT on SQLite: the driver's part of each is as dear as the row. 50 stay below 999 parameters."""
 
 LIVE_CONTENT = "live"
 """Stands for the content of a job that grows as an application asks: nobody knows it beforehand."""
@@ -134,47 +130,8 @@ def add_items(database: Database, job_id: int, first_position: int, items: Seque
         skip = max(0, written + 1 - first_position)
         if skip >= len(items):
             return
-        now = connection.scalar(select(now_ms()))
-        numbered = list(enumerate(items[skip:], first_position + skip))
-        _bulk_insert(
-            connection,
-            "items",
-            ("job_id", "position", "custom_id", "tier", "available_ms"),
-            ((job_id, position, item.custom_id, item.tier, now) for position, item in numbered),
-        )
-        _bulk_insert(
-            connection,
-            DocumentRow.__tablename__,
-            ("job_id", "position", "text", "metadata", "expected", "pages"),
-            ((job_id, position, item.text, item.metadata, item.expected, item.pages) for position, item in numbered),
-        )
-
-
-def _bulk_insert(
-    connection: Connection, table: str, columns: tuple[str, ...], rows: Iterable[tuple[object, ...]]
-) -> None:
-    names = ", ".join(columns)
-    if connection.dialect.name == "sqlite":
-        values = f"({', '.join('?' * len(columns))})"
-        written = list(rows)
-        whole = len(written) - len(written) % _ROWS_AT_ONCE
-        for size, part in ((_ROWS_AT_ONCE, written[:whole]), (1, written[whole:])):
-            if part:
-                statement = f"INSERT INTO {table} ({names}) VALUES {', '.join([values] * size)}"  # noqa: S608 - our names
-                flat = [tuple(chain(*part[start : start + size])) for start in range(0, len(part), size)]
-                connection.exec_driver_sql(statement, flat)
-        return
-    import psycopg
-
-    driver = connection.connection.driver_connection
-    assert driver is not None
-    statement = f"COPY {table} ({names}) FROM STDIN"
-    try:
-        with driver.cursor() as cursor, cursor.copy(statement) as copy:
-            for row in rows:
-                copy.write_row(row)
-    except psycopg.Error as error:  # SQLAlchemy wraps what its own statements raise; this is past it
-        raise DBAPIError(statement, None, error, hide_parameters=True) from None
+        now: int = connection.execute(select(now_ms())).scalar_one()
+        write_new_items(connection, job_id, list(enumerate(items[skip:], first_position + skip)), now)
 
 
 def open_job(database: Database, job_id: int, tiers: Sequence[str]) -> bool:

@@ -8,8 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import orjson
 from celery.app.amqp import AMQP, task_message
 from celery.worker.request import Request
+from kombu.entity import PERSISTENT_DELIVERY_MODE
+from kombu.utils.uuid import uuid
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,6 +37,28 @@ class SlimAmqp(AMQP):  # type: ignore[misc] # Celery is untyped
             body=(args or (), kwargs or {}, {}),
             sent_event=None,
         )
+
+
+def as_kombu_writes(task: str, kwargs: Mapping[str, object]) -> bytes:
+    """Return what kombu would write to Redis for a task's message on the queue of the task's name.
+
+    Celery and kombu take some 300 microseconds to come to this, which a job of millions would wait for.
+    """
+    return orjson.dumps(
+        {
+            "body": orjson.dumps(((), kwargs, {})).decode(),
+            "content-encoding": "utf-8",
+            "content-type": "application/json",
+            "headers": {"task": task, "id": uuid()},
+            "properties": {
+                "delivery_mode": PERSISTENT_DELIVERY_MODE,
+                "delivery_info": {"exchange": "", "routing_key": task},
+                "priority": 0,
+                "body_encoding": "utf-8",
+                "delivery_tag": uuid(),
+            },
+        }
+    )
 
 
 class ChunkRequest(Request):  # type: ignore[misc] # Celery is untyped

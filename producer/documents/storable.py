@@ -21,7 +21,7 @@ def id_problem(custom_id: str) -> str | None:
         return "its custom_id is blank"
     if len(custom_id) > MAX_ID_CHARS:
         return f"its custom_id has {len(custom_id)} characters; {MAX_ID_CHARS} are allowed"
-    if _CONTROL.search(custom_id):
+    if not (custom_id.isascii() and custom_id.isprintable()) and _CONTROL.search(custom_id):
         return "its custom_id holds control characters or bytes that are not Unicode"
     return None
 

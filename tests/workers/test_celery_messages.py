@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import redis
@@ -9,7 +10,7 @@ from celery import Celery
 
 from tests.support.redis_process import RedisProcess
 from workers.app import WorkerApp, create_app
-from workers.celery_messages import ChunkRequest
+from workers.celery_messages import ChunkRequest, as_kombu_writes
 from workers.settings import Settings
 
 POSITIONS = range(9_000_001, 9_000_017)
@@ -53,3 +54,30 @@ def test_messages_in_the_form_of_celery_are_read_as_well(tmp_path: Path) -> None
         with Celery(broker=server.url, set_as_current=False) as older:
             older.send_task("cheap", kwargs=FIELDS, queue="cheap")
         assert _received(_app(server, tmp_path)).kwargs == FIELDS
+
+
+def test_messages_that_travel_together_are_what_celery_sends_one_by_one(tmp_path: Path) -> None:
+    """Field by field, but for their own ids; the first of many is Celery's own."""
+    with RedisProcess(tmp_path / "redis") as server, redis.Redis.from_url(server.url) as client:
+        app = _app(server, tmp_path)
+        app.publisher.publish("cheap", [(1, position) for position in range(9_000_001, 9_000_033)])
+        by_celery, together = (json.loads(client.rpop("cheap")) for _ in range(2))
+        ids = [
+            (message["headers"].pop("id"), message["properties"].pop("delivery_tag"))
+            for message in (by_celery, together)
+        ]
+        assert len({*ids[0], *ids[1]}) == 4
+        bodies = [json.loads(message.pop("body")) for message in (by_celery, together)]
+        assert together == by_celery
+        assert bodies[1] == [[], FIELDS | {"items": list(range(9_000_017, 9_000_033))}, {}]
+        assert [type(part) for part in bodies[0]] == [type(part) for part in bodies[1]]
+
+
+def test_a_message_that_travelled_with_others_is_received_as_any(tmp_path: Path) -> None:
+    """Celery reads it whole."""
+    with RedisProcess(tmp_path / "redis") as server, redis.Redis.from_url(server.url) as client:
+        app = _app(server, tmp_path)
+        client.lpush("cheap", as_kombu_writes("cheap", FIELDS))
+        request = _received(app)
+        assert (request.name, request.kwargs, request.kwargsrepr) == ("cheap", FIELDS, repr(FIELDS))
+        assert request.delivery_info["routing_key"] == "cheap"
