@@ -16,7 +16,7 @@ from tests.support.runs import invoice
 from tests.support.small_disk import SmallDisk, small_disk
 
 FULL = "Redis says that its disk or its memory is full"
-FIRST = 1000
+FIRST = 1_000_000
 COUNT = 40
 
 
@@ -43,7 +43,7 @@ def test_a_full_redis_loses_nothing(make_scene: Callable[..., Scene], tmp_path: 
             taken = scene.place.run(*submit)
             assert taken.code == 0, taken.err
             submitted[f"more-{number}"] = [f"invoice-{one}" for one in ids]
-        assert scene.wait_for_the_end()
+        assert scene.wait_for_the_end(trial.size(120.0, 1200.0))
         jobs = {scene.job: scene.submitted} | submitted
         for job in submitted:
             scene.job = job
