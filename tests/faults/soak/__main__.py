@@ -92,7 +92,9 @@ def _told(outcome: Outcome) -> list[str]:
     lines = [
         "",
         f"{outcome.items} items: lost {found.lost}, duplicate results {found.duplicate_results}",
-        f"duplicate paid calls {found.duplicate_paid_calls}; at risk, as a killed worker held them: {outcome.at_risk}",
+        f"duplicate paid calls {found.duplicate_paid_calls}, unexplained {sum(outcome.repeats.unexplained.values())}",
+        f"documents in the hands of killed workers: {outcome.repeats.at_risk}",
+        f"calls that the provider cut and billed to nobody: {outcome.cut}",
         "",
         "| fault | times | recovered s, median and longest |",
         "|---|---|---|",
@@ -122,7 +124,8 @@ def _figures(outcome: Outcome) -> dict[str, object]:
     return {
         "findings": dataclasses.asdict(outcome.findings),
         "items": outcome.items,
-        "at_risk": outcome.at_risk,
+        "repeats": dataclasses.asdict(outcome.repeats),
+        "cut": outcome.cut,
         "recoveries_s": outcome.recoveries_s,
         "drained_after_s": outcome.drained_after_s,
         "trends": [dataclasses.asdict(trend) | {"is_flat": trend.is_flat} for trend in outcome.census.trends()],
