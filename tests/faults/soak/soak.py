@@ -7,6 +7,7 @@ and whose engines are rules; PostgreSQL runs without fsync.
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 import subprocess
@@ -20,17 +21,19 @@ from time import monotonic
 from typing import Any
 
 from storage import workers
+from storage.database import Database
 from tests.faults.oracle import Findings, examine
 from tests.faults.scene import Scene, Service, is_right, wait_until
 from tests.faults.soak.flatness import Census, Patience
 from tests.faults.soak.patient import known, soon
 from tests.faults.soak.repeats import Repeats, answers, judge_repeats, recorded
-from tests.faults.soak.strikes import FAULTS, Planned, Strikes, plan
+from tests.faults.soak.strikes import FAULTS, UP_WITHIN_S, Planned, Strikes, plan
 from tests.faults.soak.submitter import job_name
 from tests.faults.soak.watch import ROLES, Watch, samples, standing
 from tests.support.documents import write_lines
 from tests.support.postgres_server import PostgresServer
 from tests.support.runs import ROOT, invoice
+from workers.pool import threads_for
 
 TIERS = ("cheap", "expensive")
 BURST = "burst"
@@ -38,14 +41,17 @@ FIRST_OF_BURST = 10_000_001
 RECOVERS_WITHIN_S = 120.0
 """Beyond the lease."""
 HELD_WITHIN_S = 20.0
-UP_WITHIN_S = 120.0
+ALWAYS_THREADS = 6
+"""Of a worker: its own, event loop, heartbeat, recorder, sweeper, and the transport's."""
+LOOP_THREADS = min(32, (os.cpu_count() or 1) + 4)
+"""In which the event loop asks the ledger: what asyncio opens by itself, by need."""
 
 
 @dataclass(frozen=True, slots=True)
 class Size:
     """How a soak is played. Jobs of `items` come every `every_s`; the burst comes at `burst_at_s`.
 
-    `in_flight` is small enough that each job fills threads and pools: what is taken later than that is growth.
+    `queues` are the calls in flight and the chunk of each tier.
     """
 
     lasts_s: float
@@ -60,7 +66,7 @@ class Size:
     sample_s: float = 5.0
     lease_s: float = 30.0
     latency_ms: int = 250
-    in_flight: tuple[int, int] = (64, 32)
+    queues: tuple[tuple[int, int], tuple[int, int]] = ((64, 16), (32, 4))
     drain_within_s: float = 1200.0
     patience: Patience = field(default=Patience(120.0, 36))
 
@@ -116,8 +122,8 @@ class Soak:
                     persistence="everysec",
                     latency_ms=size.latency_ms,
                     lease_s=size.lease_s,
-                    cheap=(size.in_flight[0], 16),
-                    expensive=(size.in_flight[1], 4),
+                    cheap=size.queues[0],
+                    expensive=size.queues[1],
                 )
             )
             services = {tier: scene.serve(tier) for tier in TIERS}
@@ -143,7 +149,7 @@ class Soak:
             calls = scene.server.calls()
             repeats = self._repeats(scene, calls, strikes)
             findings = self._examine(scene, calls, repeats)
-        census = Census(size.patience)
+        census = Census(size.patience, _ceilings(size))
         for holding in samples(self._file):
             census.take(holding)
         return Outcome(
@@ -257,6 +263,15 @@ class Soak:
     def _examine_job(self, scene: Scene, name: str, numbers: range, calls: dict[str, Any]) -> Findings:
         submitted = [f"invoice-{number}" for number in numbers]
         return examine(scene.database, name, submitted, calls, is_right=is_right)
+
+
+def _ceilings(size: Size) -> dict[tuple[str, str], float]:
+    """Return how many threads and connections the pools of a worker may hold, with what it always has."""
+    ceilings: dict[tuple[str, str], float] = {}
+    for tier, (in_flight, chunk) in zip(TIERS, size.queues, strict=True):
+        ceilings[f"worker-{tier}", "threads"] = ALWAYS_THREADS + threads_for(in_flight, chunk) + LOOP_THREADS
+        ceilings[f"worker-{tier}", "database"] = inspect.signature(Database).parameters["pool_size"].default
+    return ceilings
 
 
 def read_events(file: Path) -> list[dict[str, Any]]:

@@ -10,14 +10,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random
 
-from tests.faults.scene import Scene, Service
+from storage import workers
+from tests.faults.scene import Scene, Service, wait_until
 from tests.faults.soak.census import children
-from tests.faults.soak.patient import soon
+from tests.faults.soak.patient import known, soon
 from tests.faults.soak.repeats import in_hand
 from tests.support.postgres_server import PostgresServer
 
 STORM = "429=0.3,500=0.2,503=0.2"
 GRACE_S = 90.0
+UP_WITHIN_S = 120.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +74,11 @@ class Strikes:
 
     def _kill_worker(self, planned: Planned) -> None:
         # Stopped first: what it holds then is what dies with it, and nobody has taken any of it back yet.
-        workers = children(self._services[planned.tier].process.pid)
-        for worker in workers:
+        processes = children(self._services[planned.tier].process.pid)
+        for worker in processes:
             os.kill(worker, signal.SIGSTOP)
         self.killed_holding += soon(lambda: in_hand(self._scene.database, planned.tier))
-        for worker in workers:
+        for worker in processes:
             os.kill(worker, signal.SIGKILL)
 
     def _kill_redis(self, planned: Planned) -> None:
@@ -92,10 +94,17 @@ class Strikes:
     def _deploy(self, planned: Planned) -> None:
         service = self._services[planned.tier]
         service.process.send_signal(signal.SIGTERM)
-        self._services[planned.tier] = self._scene.serve(planned.tier)
+        successor = self._services[planned.tier] = self._scene.serve(planned.tier)
         status = service.process.wait(2 * GRACE_S)
         if status:
             self.unexpected.append(f"a worker of {planned.tier} that was asked to leave ended with {status}")
+        # A deploy is over when its worker is there. One that starts while the ledger is away ends, and says so.
+        if wait_until(lambda: self._serves(successor), UP_WITHIN_S) is None:
+            self.unexpected.append(f"a worker of {planned.tier} that was deployed did not come up")
+
+    def _serves(self, service: Service) -> bool:
+        reports = known(lambda: workers.running(self._scene.database)) or []
+        return any(f"-{service.process.pid}-" in report.name for report in reports)
 
     def _storm(self, planned: Planned) -> None:
         self._scene.server.begin_storm(seconds=planned.lasts_s, faults=STORM)
