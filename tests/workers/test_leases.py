@@ -5,16 +5,16 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Callable
 
 import pytest
 
 from routing.errors import ServiceUnreachableError
 from storage import claims, results, sweeping
-from storage.claims import Claim, ClaimedItem
+from storage.claims import ClaimedItem
 from storage.database import Database
 from storage.states import ItemState
 from tests.support.engine_room import engine_room
+from tests.support.late_claims import let_claims_come_late
 from tests.support.ledgers import claim, running_job
 from tests.support.loopback import answering, loopback
 from workers.heartbeat import BEAT_S, Heartbeat
@@ -40,6 +40,13 @@ def taken(ledger: Database, leases: Leases, count: int = 1) -> tuple[str, tuple[
     given = claim(ledger, running_job(ledger, count).id, range(1, count + 1), token=token, lease_ms=leases.lease_ms)
     assert given is not None
     return token, given.items
+
+
+def run_out(ledger: Database, position: int) -> None:
+    """Let the ledger take an item back, as where its lease is over."""
+    with ledger.write() as connection:
+        connection.exec_driver_sql(f"UPDATE items SET lease_until_ms = 0 WHERE position = {position}")
+    assert [taken for _, taken in sweeping.release_expired(ledger).requeued["cheap"]] == [position]
 
 
 def counted(monkeypatch: pytest.MonkeyPatch) -> list[int]:
@@ -86,9 +93,7 @@ async def test_what_was_lost_is_not_held(ledger: Database) -> None:
     clock = Clock()
     leases = Leases(LEASE_MS, clock)
     token, (lost, kept) = taken(ledger, leases, 2)
-    with ledger.write() as connection:
-        connection.exec_driver_sql("UPDATE items SET lease_until_ms = 0 WHERE position = 1")
-    sweeping.release_expired(ledger)
+    run_out(ledger, 1)
     clock.now_s += LEASE_MS / 1000
     assert [await leases.holds(ledger, item) for item in (lost, kept)] == [False, True]
     leases.drop(token)
@@ -121,53 +126,43 @@ async def test_without_the_ledger_nobody_knows(ledger: Database, monkeypatch: py
     assert await leases.holds(ledger, item)
 
 
-def let_claims_come_late(monkeypatch: pytest.MonkeyPatch, meanwhile: Callable[[], object]) -> None:
-    """Let something happen between a claim and the moment its worker hears of it; not again while that happens."""
-    make, happening = claims.claim, threading.Lock()
-
-    def late(*arguments: object, **named: object) -> Claim | None:
-        given = make(*arguments, **named)  # type: ignore[arg-type]
-        if happening.acquire(blocking=False):
-            meanwhile()
-            happening.release()
-        return given
-
-    monkeypatch.setattr(claims, "claim", late)
-
-
 def test_what_a_slow_claim_lost_is_not_paid_for_twice(ledger: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its lease ran out before the worker heard of it, and another worker has the item: it makes the only call."""
-    job = running_job(ledger, 2)
+    job = running_job(ledger, 1)
+    clock = Clock()
 
-    def lost() -> None:
-        deadline = time.monotonic() + 10
-        while not sweeping.release_expired(ledger).requeued:
-            assert time.monotonic() < deadline
-        assert claim(ledger, job.id, [1], token="other", lease_ms=60_000) is not None
+    def lose() -> None:
+        clock.now_s += LEASE_MS / 1000
+        run_out(ledger, 1)
+        assert claim(ledger, job.id, [1], token="other", lease_ms=LEASE_MS) is not None
 
     with (
         loopback({"small": answering(ANSWER)}) as server,
-        engine_room(ledger, server.deployment(lease_s=1)) as room,
+        engine_room(ledger, server.deployment(lease_s=LEASE_MS / 1000), lease_clock=clock) as room,
     ):
         with monkeypatch.context() as patched:
-            let_claims_come_late(patched, lost)
+            let_claims_come_late(patched, lose)
             assert room.pipeline.run_chunk("cheap", job.id, [1]) == 1
         assert server.server.ledger.asked_by_document == {}
-        held = results.trail(ledger, job.id, "item-1").item
-        assert (held.state, held.in_flight) == (ItemState.QUEUED, True), "the other one's lease is as it was"
+    held = results.trail(ledger, job.id, "item-1").item
+    assert (held.state, held.in_flight) == (ItemState.QUEUED, True), "the other one's lease is as it was"
 
 
 def test_a_slow_claim_that_is_still_held_goes_on(ledger: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its lease is extended before the call, so that it lives while the call is made."""
     job = running_job(ledger, 1)
+    clock = Clock()
     asked = counted(monkeypatch)
-    late = threading.Event()
+
+    def pass_time() -> None:
+        clock.now_s += LEASE_MS / 1000
+
     with (
         loopback({"small": answering(ANSWER)}) as server,
-        engine_room(ledger, server.deployment(lease_s=1)) as room,
+        engine_room(ledger, server.deployment(lease_s=LEASE_MS / 1000), lease_clock=clock) as room,
     ):
         with monkeypatch.context() as patched:
-            let_claims_come_late(patched, lambda: late.wait(0.7))
+            let_claims_come_late(patched, pass_time)
             assert room.pipeline.run_chunk("cheap", job.id, [1]) == 1
         assert server.server.ledger.answered == {"small": 1}
     assert asked == [1]
