@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -217,8 +218,11 @@ def _is(item: ClaimedItem) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
     return col(Item.job_id) == item.job_id, col(Item.position) == item.position
 
 
-def extend(database: Database, lease_tokens: Collection[str], lease_ms: int) -> None:
-    """Keep the leases of everything that is still in this worker's hands."""
+def extend(database: Database, lease_tokens: Collection[str], lease_ms: int) -> dict[str, frozenset[int]]:
+    """Keep the leases of everything that is still in this worker's hands, and return the positions, by token.
+
+    What is being recorded at this moment is not among them.
+    """
     with database.write() as connection:
         # What is locked is being recorded this moment and needs no lease; waiting for it could lock both up.
         held = (
@@ -226,8 +230,14 @@ def extend(database: Database, lease_tokens: Collection[str], lease_ms: int) -> 
             .where(col(Item.lease_token).in_(lease_tokens))
             .with_for_update(skip_locked=True)
         )
-        connection.execute(
+        extended = connection.execute(
             update(Item)
             .where(tuple_(col(Item.job_id), col(Item.position)).in_(held))
             .values(lease_until_ms=now_ms() + lease_ms)
+            .returning(col(Item.lease_token), col(Item.position))
         )
+        positions: defaultdict[str, set[int]] = defaultdict(set)
+        for token, position in extended:
+            assert token is not None  # it was looked for by its token
+            positions[token].add(position)
+    return {token: frozenset(found) for token, found in positions.items()}

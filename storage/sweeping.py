@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 from itertools import groupby
+from time import monotonic
 from typing import TYPE_CHECKING, Protocol
 
 from sqlalchemy import select, tuple_, update
@@ -66,9 +67,12 @@ def release_expired(database: Database) -> Released:
     """Take items back from workers that let their leases run out, up to 1000 at once.
 
     An item claimed `MAX_CLAIMS` times without a record fails: handling it kills or hangs the worker. One that was only
-    to be measured keeps the output it was accepted with.
+    to be measured keeps the output it was accepted with. Leases that ran out while this waited for the ledger are left
+    for the next time: those whose they are may have waited for it as well.
     """
+    asked = monotonic()
     with database.write() as connection:
+        waited_ms = int((monotonic() - asked) * 1000)
         expired = connection.execute(
             select(
                 col(Item.job_id),
@@ -78,7 +82,7 @@ def release_expired(database: Database) -> Released:
                 col(Item.claims),
                 col(Item.reserved_nano_usd),
             )
-            .where(col(Item.lease_token).is_not(None), col(Item.lease_until_ms) < now_ms())
+            .where(col(Item.lease_token).is_not(None), col(Item.lease_until_ms) < now_ms() - waited_ms)
             .order_by(unindexed(col(Item.job_id)), unindexed(col(Item.position)))
             .limit(_BATCH)
             .with_for_update(skip_locked=True)

@@ -123,7 +123,12 @@ class LivePipeline:
         self, item: LiveItem, claimed: ClaimedItem, task: SteeredTask, item_budget_nano_usd: int | None
     ) -> ItemRecord:
         """Handle an item once its models may be called; let go of it where nobody waits for it any more."""
-        while (record := await self._handler.handle(claimed, task, item_budget_nano_usd, 0)) is None:
+        while True:
+            if not await self._leases.holds(self._database, claimed):
+                return untouched(claimed)
+            record = await self._handler.handle(claimed, task, item_budget_nano_usd, 0)
+            if record is not None:
+                return record
             item.trouble = Trouble.CIRCUIT_OPEN
             available = asyncio.ensure_future(self._handler.wait_until_available(task, claimed))
             given_up = asyncio.ensure_future(item.given_up.wait())
@@ -132,7 +137,6 @@ class LivePipeline:
             given_up.cancel()
             if item.given_up.is_set():
                 return untouched(claimed)
-        return record
 
     def _claim(self, task: SteeredTask, item: LiveItem, token: str) -> Claim | None:
         return claims.claim(

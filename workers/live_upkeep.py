@@ -20,14 +20,13 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_LOOKS_PER_LEASE = 3
 _AGAIN_S = 1.0
 """How long until a ledger that was away is asked again: within the grace that sweepers give."""
 
 
 async def keep_leases(database: Database, leases: Leases, closing: asyncio.Event) -> None:
     """Extend the leases in hand until told to end. It ends with no thread at the ledger any more."""
-    usual_s = leases.lease_ms / 1000 / _LOOKS_PER_LEASE
+    usual_s = leases.extend_every_s
     wait_s = usual_s
     while not await is_set_within(wait_s, closing):
         wait_s = usual_s if await _tried(lambda: leases.extend(database)) else min(usual_s, _AGAIN_S)

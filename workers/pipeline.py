@@ -176,19 +176,23 @@ class Pipeline:
         while True:
             await self._wait_for_provider(item, task)
             async with self._gate:
-                if not await self._may_call(item.job_id):
+                if not await self._may_call(item):
                     return untouched(item)
                 gate_wait_ms = round((monotonic() - arrived) * 1000)
                 record = await self._handler.handle(item, task, claim.item_budget_nano_usd, gate_wait_ms)
             if record is not None:
                 return record
 
-    async def _may_call(self, job_id: int) -> bool:
-        """Tell whether a job still runs. While nobody knows nothing is bought: it could not be written down."""
+    async def _may_call(self, item: ClaimedItem) -> bool:
+        """Tell whether a job still runs and its item is still ours.
+
+        While nobody knows nothing is bought: it could not be written down.
+        """
         while not self._stopping.is_set():
-            runs = await self._handler.job_runs(job_id)
-            if runs is not None:
-                return runs
+            runs = await self._handler.job_runs(item.job_id)
+            may = runs and await self._leases.holds(self._database, item)
+            if may is not None:
+                return may
             await asyncio.sleep(LEDGER_AGAIN_S)
         return False
 

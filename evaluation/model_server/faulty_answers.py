@@ -55,6 +55,11 @@ def error_answer(status: int, message: str, code: str, headers: Mapping[str, str
     return web.Response(body=wire.error_body(message, code), status=status, content_type=JSON, headers=headers)
 
 
+def is_gone(request: web.Request) -> bool:
+    """Tell whether a request's connection has ended."""
+    return request.transport is None or request.transport.is_closing()
+
+
 async def _begun(request: web.Request) -> web.StreamResponse:
     response = web.StreamResponse(headers={"Content-Type": JSON, "Content-Length": str(_PROMISED_BYTES)})
     await response.prepare(request)
@@ -64,7 +69,7 @@ async def _begun(request: web.Request) -> web.StreamResponse:
 async def _dripping(request: web.Request) -> web.StreamResponse:
     response = await _begun(request)
     with suppress(ConnectionError):
-        while not _is_gone(request):
+        while not is_gone(request):
             await response.write(b"x")
             await asyncio.sleep(DRIP_S)
     return response
@@ -81,9 +86,5 @@ async def _half(request: web.Request, *, closed: bool) -> web.StreamResponse:
 
 
 async def _until_gone(request: web.Request) -> None:
-    while not _is_gone(request):  # noqa: ASYNC110 - aiohttp has no event for it
+    while not is_gone(request):  # noqa: ASYNC110 - aiohttp has no event for it
         await asyncio.sleep(_LOOK_S)
-
-
-def _is_gone(request: web.Request) -> bool:
-    return request.transport is None or request.transport.is_closing()

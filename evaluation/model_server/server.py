@@ -13,7 +13,7 @@ from evaluation.model_server import wire
 from evaluation.model_server.call_ledger import CallLedger
 from evaluation.model_server.engine import EngineAnswer, NotRecordedError, RefusedError
 from evaluation.model_server.faults import FaultPlan
-from evaluation.model_server.faulty_answers import JSON, RETRY_AFTER, error_answer, faulty
+from evaluation.model_server.faulty_answers import JSON, RETRY_AFTER, error_answer, faulty, is_gone
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -101,8 +101,10 @@ class ModelServer:
                 return self._no_model(wanted.model)
             given = engine(wanted)
             answer = EngineAnswer(given) if isinstance(given, str) else given
-            if await self._is_still_heard():
+            if await self._is_still_heard(request):
                 ledger.count_answer(wanted, wire.tokens_asked(wanted, answer), wire.tokens_given(answer))
+            else:
+                ledger.cut[wanted.model] += 1
             return web.Response(body=write(wanted, asked, answer), content_type=JSON)
         except wire.BadRequestError as error:
             return error_answer(400, str(error), "invalid_request_error")
@@ -121,8 +123,13 @@ class ModelServer:
             return stormy, self._storms.retry_after
         return self._faults.next_fault(body), RETRY_AFTER
 
-    async def _is_still_heard(self) -> bool:
-        """Take the time of an answer, and tell whether no storm has cut its connection meanwhile."""
+    async def _is_still_heard(self, request: web.Request) -> bool:
+        """Take the time of an answer, and tell whether no storm has cut its connection.
+
+        A caller that goes away while an answer is made is billed for it, as one that dies is by any provider.
+        """
+        if is_gone(request):  # before anything was made: a storm may cut a call that was read and not begun
+            return False
         generation = self._storms and self._storms.generation
         await asyncio.sleep(self._latency.draw_s())
         return generation == (self._storms and self._storms.generation)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.client
 import json
 import signal
@@ -12,13 +13,19 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+from unittest import mock
+from urllib.parse import urlsplit
 
 import pytest
+from aiohttp.base_protocol import BaseProtocol
+from aiohttp.streams import StreamReader
+from aiohttp.test_utils import make_mocked_request
 
 from evaluation.model_server.faults import Fault, FaultPlan, parse_shares
+from evaluation.model_server.server import ModelServer
 from routing.errors import UsageError
 
 ENGINES = "ENGINES = {'echo': lambda request: request.messages[-1].content}\n"
@@ -153,7 +160,50 @@ def test_a_call_whose_connection_is_cut_is_not_billed(tmp_path: Path) -> None:
         _begin(base_url, seconds=0.1, connections="cut")
         assert isinstance(asked.exception(10), OSError | http.client.HTTPException)
         _until_answered(base_url)
+        counted = json.loads(_get(base_url, "/calls"))
+        assert (counted["answered"], counted["cut"]) == ({"echo": 1}, {"echo": 1})
+
+
+def test_kept_connections_are_cut_as_connections_are_refused(tmp_path: Path) -> None:
+    """What callers ask on connections from before the storm reaches nobody, and none of it is billed."""
+    (tmp_path / "engines.py").write_text(ENGINES)
+    with _serving("--engines", str(tmp_path / "engines.py"), "--storms") as (base_url, _):
+        address = urlsplit(base_url)
+        assert address.hostname is not None
+        kept = [http.client.HTTPConnection(address.hostname, address.port) for _ in range(8)]
+        for connection in kept:
+            connection.request("GET", "/healthz")
+            connection.getresponse().read()
+        _begin(base_url, seconds=0.3, connections="refused")
+        for number, connection in enumerate(kept):
+            body = json.dumps({"model": "echo", "messages": [{"role": "user", "content": f"document {number}"}]})
+            with suppress(OSError):  # a reset is told now or when the answer is read
+                connection.request("POST", "/v1/chat/completions", body)
+            with pytest.raises((OSError, http.client.HTTPException)):
+                connection.getresponse()
+            connection.close()
+        _until_answered(base_url)
         assert json.loads(_get(base_url, "/calls"))["answered"] == {"echo": 1}
+
+
+async def test_a_call_that_was_cut_before_it_began_is_not_billed() -> None:
+    """Between the moment a call was read and the moment it is begun, a storm may have ended its connection."""
+    server = ModelServer({"echo": lambda request: request.document})
+    (chat,) = (
+        route.handler
+        for route in server.application().router.routes()
+        if route.resource is not None and route.resource.canonical == "/v1/chat/completions"
+    )
+    connection = mock.create_autospec(asyncio.Transport, instance=True)
+    billed = []
+    for is_closing in (True, False, False):
+        connection.is_closing.return_value = is_closing
+        payload = StreamReader(mock.create_autospec(BaseProtocol, instance=True), 2**16)
+        payload.feed_data(json.dumps({"model": "echo", "messages": [{"role": "user", "content": "hello"}]}).encode())
+        payload.feed_eof()
+        await chat(make_mocked_request("POST", "/v1/chat/completions", payload=payload, transport=connection))
+        billed.append((server.ledger.answered["echo"], server.ledger.cut["echo"], len(server.ledger.again)))
+    assert billed == [(0, 1, 0), (1, 1, 0), (2, 1, 1)], "and the second answer to a document is listed"
 
 
 def test_a_storm_that_makes_no_sense_is_refused(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Collection
-from contextlib import AbstractContextManager, ExitStack, closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -78,7 +78,7 @@ class Scene:
                 "CHEAPFIRST_HOME": str(place.home),
             }
             slow, self.server = ending.enter_context(
-                self.start_models(Workplace(place.folder, environment), self._latency_ms)
+                slow_engines(Workplace(place.folder, environment), self._latency_ms)
             )
             self.place = slow
             self.database = ending.enter_context(closing(Database(self._database_url)))
@@ -90,12 +90,6 @@ class Scene:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._ending.close()
-
-    def start_models(
-        self, place: Workplace, latency_ms: int
-    ) -> AbstractContextManager[tuple[Workplace, ModelServerProcess]]:
-        """Start what answers for the models."""
-        return slow_engines(place, latency_ms)
 
     def serve(self, queue: str, *arguments: str, command: tuple[str, ...] = (*COMMAND, "worker")) -> Service:
         """Start a process that serves a queue: `cheapfirst worker`, unless another command is given."""

@@ -31,7 +31,7 @@ def test_a_soak_of_seconds(trial: Trial, tmp_path: Path, postgres_server: Postgr
         sample_s=0.5,
         lease_s=10,
         latency_ms=200,
-        in_flight=(40, 20),
+        queues=((40, 16), (20, 4)),
         patience=Patience(warm_up_s=1e6, least_samples=1),
     )
     folder, file = tmp_path / "soak", tmp_path / "soak.jsonl"

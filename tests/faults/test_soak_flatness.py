@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from random import Random
 
 import pytest
@@ -14,9 +14,13 @@ ROLE = "worker-cheap"
 ALL_FLAT = {"rss_mb": 150.0, "descriptors": 40, "threads": 30, "database": 8, "redis": 10}
 
 
-def census(lives: Iterable[Callable[[float], dict[str, float]]], lasts_s: int = 1200) -> Census:
+def census(
+    lives: Iterable[Callable[[float], dict[str, float]]],
+    lasts_s: int = 1200,
+    ceilings: Mapping[tuple[str, str], float] | None = None,
+) -> Census:
     """Sample lives one after the other, every five seconds; each says what it holds at an age beyond the usual."""
-    taken = Census(Patience(warm_up_s=60, least_samples=36))
+    taken = Census(Patience(warm_up_s=60, least_samples=36), ceilings)
     for pid, life in enumerate(lives, 1):
         for age_s in range(5, lasts_s, 5):
             held = ALL_FLAT | life(float(age_s))
@@ -45,6 +49,14 @@ def test_a_step_that_the_slope_does_not_see_is_told() -> None:
     """Memory that is taken once, late, and not given back shows in the last quarter."""
     (told,) = census([lambda age_s: {"rss_mb": 150.0 if age_s < 900 else 190.0}]).verdict([ROLE])
     assert "grew from 150 by 40.0" in told
+
+
+@pytest.mark.parametrize(("most", "told"), [(38.0, []), (39.0, ["threads of worker-cheap (process 1)"])])
+def test_pools_that_fill_late_are_flat_up_to_what_they_hold(most: float, told: list[str]) -> None:
+    """Threads that came with a backlog in the last quarter are no leak where the pools account for all of them."""
+    ceilings = {(ROLE, "threads"): 38.0}
+    grown = census([lambda age_s: {"threads": 30.0 if age_s < 900 else most}], ceilings=ceilings).verdict([ROLE])
+    assert [sentence.partition(" grew")[0] for sentence in grown] == told
 
 
 def test_each_life_is_judged_by_itself() -> None:

@@ -24,11 +24,12 @@ from routing.errors import (
     Trouble,
     UsageError,
 )
-from storage import jobs, live_items, progress, results
+from storage import jobs, live_items, progress, results, sweeping
 from storage.database import Database
 from storage.jobs import NewItem
 from storage.records import ItemRecord
 from storage.states import FailReason, ItemState, JobState, StopReason
+from tests.support.late_claims import let_claims_come_late
 from tests.support.ledgers import claim
 from tests.support.loopback import answering, loopback
 from workers import live_upkeep
@@ -404,6 +405,25 @@ async def test_what_a_killed_process_reserved_comes_back(place: Place, monkeypat
                 while place.live_job().reserved_nano_usd:  # noqa: ASYNC110 - another thread's write tells nobody
                     await asyncio.sleep(0.05)
     assert not place.trail("lost").item.in_flight
+
+
+async def test_a_claim_that_came_too_late_costs_no_call(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An item that was lost by the time its claim is known is claimed again, and called once."""
+    lost: list[int] = []
+
+    def lose() -> None:
+        if lost:
+            return
+        with place.ledger.write() as connection:
+            connection.exec_driver_sql("UPDATE items SET lease_until_ms = 0")
+        lost.extend(position for _, position in sweeping.release_expired(place.ledger).requeued["cheap"])
+        threading.Event().wait(0.7)  # until its lease of a second is in doubt
+
+    let_claims_come_late(monkeypatch, lose)
+    with loopback({"small": answering(RIGHT)}) as server:
+        async with place.gateway(server, {"workers": {"lease_s": 1}}) as gateway:
+            assert (await gateway.complete(TEXT)).output == {"total": 9}
+        assert (len(lost), server.server.ledger.answered) == (1, {"small": 1})
 
 
 async def test_calls_are_told_to_a_collector(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:

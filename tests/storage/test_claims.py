@@ -47,6 +47,16 @@ def test_an_extended_lease_holds(ledger: Database) -> None:
     assert claim(ledger, job.id, [1], token="other") is None
 
 
+def test_extending_tells_what_is_still_held(ledger: Database) -> None:
+    """By token: a worker learns of what it lost, and of a claim that is not there."""
+    job = running_job(ledger, 4)
+    claim(ledger, job.id, [1, 2], token="one")
+    claim(ledger, job.id, [3], token="other")
+    claim(ledger, job.id, [4], token="lost", lease_ms=-1)
+    sweeping.release_expired(ledger)
+    assert claims.extend(ledger, ["one", "other", "lost", "unknown"], 60_000) == {"one": {1, 2}, "other": {3}}
+
+
 def test_a_released_item_rests(ledger: Database) -> None:
     """An item whose provider had trouble is not due before its delay is over."""
     job = running_job(ledger, 2)

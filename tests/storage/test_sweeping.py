@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from storage import dead_workers, jobs, progress, results, sweeping
+from storage import claims, clock, dead_workers, jobs, progress, results, sweeping
 from storage.database import Database
 from storage.states import FailReason, JobState
 from tests.support.ledgers import claim, running_job
@@ -28,6 +30,28 @@ def test_a_live_lease_is_left_alone(ledger: Database) -> None:
     claim(ledger, job.id, [1])
     assert sweeping.release_expired(ledger) == sweeping.Released({}, 0)
     assert sweeping.claimable(ledger, "cheap", 0, 10) == []
+
+
+def test_a_lease_that_ran_out_behind_a_long_write_is_left_to_its_worker(sqlite_ledger: Database) -> None:
+    """Its worker could not extend it meanwhile either, and must not lose it to whoever gets the ledger first."""
+    job = running_job(sqlite_ledger, 1)
+    claim(sqlite_ledger, job.id, [1], lease_ms=1000)
+    over_at_ms = clock.read_ms(sqlite_ledger) + 1000
+    begins = threading.Event()
+
+    def sweep() -> sweeping.Released:
+        begins.set()
+        return sweeping.release_expired(sqlite_ledger)
+
+    with ThreadPoolExecutor(1) as pool:
+        with sqlite_ledger.write():
+            behind = pool.submit(sweep)
+            assert begins.wait(30)
+            while clock.read_ms(sqlite_ledger) <= over_at_ms:
+                assert not behind.done()
+        assert behind.result(30) == sweeping.Released({}, 0)
+    claims.extend(sqlite_ledger, ["token"], 60_000)
+    assert sweeping.release_expired(sqlite_ledger) == sweeping.Released({}, 0)
 
 
 def test_an_item_claimed_three_times_without_a_record_is_quarantined(ledger: Database) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from time import monotonic
 
 from gateway.gateway import Gateway
 from gateway.pyreqwest_transport import PyreqwestTransport
@@ -57,13 +58,17 @@ class EngineRoom:
 
 @contextmanager
 def engine_room(
-    database: Database, deployment: DeploymentSpec, limit: int = 20, telemetry: Telemetry | None = None
+    database: Database,
+    deployment: DeploymentSpec,
+    limit: int = 20,
+    telemetry: Telemetry | None = None,
+    lease_clock: Callable[[], float] = monotonic,
 ) -> Iterator[EngineRoom]:
     """Run the engine's parts on a ledger, as `workers.engine` puts them together."""
     loop = LoopThread()
     published = PublishedKeys()
     recorder = Recorder(database, published, telemetry)  # type: ignore[arg-type]
-    leases = Leases(round(deployment.workers.lease_s * 1000))
+    leases = Leases(round(deployment.workers.lease_s * 1000), lease_clock)
     gateway = Gateway(deployment.models, {}, PyreqwestTransport(), jitter=lambda: 0.0)
     gate = Gate(limit)
     pipeline = Pipeline(

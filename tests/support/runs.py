@@ -115,6 +115,7 @@ class ModelServerProcess:
     """The first task's engines behind a server that is slow on purpose."""
 
     base_url: str
+    pid: int
 
     def calls(self) -> dict[str, Any]:
         """Return the server's own count of its calls."""
@@ -156,6 +157,6 @@ def slow_engines(place: Workplace, latency_ms: int) -> Iterator[tuple[Workplace,
         try:
             base_url = json.loads(process.stdout.readline())["base_url"]
             environment = place.environment | {"CHEAPFIRST_SERVER_OFFLINE": base_url}
-            yield Workplace(place.folder, environment), ModelServerProcess(base_url)
+            yield Workplace(place.folder, environment), ModelServerProcess(base_url, process.pid)
         finally:
             process.terminate()

@@ -92,26 +92,31 @@ def _told(outcome: Outcome) -> list[str]:
     lines = [
         "",
         f"{outcome.items} items: lost {found.lost}, duplicate results {found.duplicate_results}",
-        f"duplicate paid calls {found.duplicate_paid_calls}; at risk, as a killed worker held them: {outcome.at_risk}",
+        f"duplicate paid calls {found.duplicate_paid_calls}, unexplained {sum(outcome.repeats.unexplained.values())}",
+        f"documents in the hands of killed workers: {outcome.repeats.at_risk}",
+        f"calls that the provider cut and billed to nobody: {outcome.cut}",
         "",
         "| fault | times | recovered s, median and longest |",
         "|---|---|---|",
     ]
     for fault, took in sorted(outcome.recoveries_s.items()):
         lines.append(f"| {fault} | {len(took)} | {sorted(took)[len(took) // 2]}, {max(took)} |")
-    lines += ["", "| role | processes | measure | second quarter | last quarter | slope/h | grown | allowed | most |"]
-    lines.append("|---|---|---|---|---|---|---|---|---|")
+    lines += [
+        "",
+        "| role | processes | measure | second quarter | last quarter | slope/h | grown | allowed | most | cap |",
+    ]
+    lines.append("|---|---|---|---|---|---|---|---|---|---|")
     lives = outcome.census.lives()
     trends = outcome.census.trends()
     for role in ROLES:
         for measure in ALLOWED:
             of_role = [trend for trend in trends if trend.role == role and trend.measure == measure]
             if of_role:
-                worst = max(of_role, key=lambda trend: trend.grown - trend.allowed)
+                worst = max(of_role, key=lambda trend: (not trend.is_flat, trend.grown - trend.allowed))
                 lines.append(
                     f"| {role} | {lives[role]} | {measure} | {worst.second_quarter:g} | {worst.last_quarter:g} | "
                     f"{worst.slope_per_h:.1f} | {worst.grown:.1f} | {worst.allowed:.1f} | "
-                    f"{outcome.census.most(role, measure):g} |"
+                    f"{outcome.census.most(role, measure):g} | {'' if worst.ceiling is None else worst.ceiling} |"
                 )
     lines.append("")
     lines += [f"NOT PASSED: {sentence}" for sentence in outcome.faults] or ["passed"]
@@ -122,7 +127,8 @@ def _figures(outcome: Outcome) -> dict[str, object]:
     return {
         "findings": dataclasses.asdict(outcome.findings),
         "items": outcome.items,
-        "at_risk": outcome.at_risk,
+        "repeats": dataclasses.asdict(outcome.repeats),
+        "cut": outcome.cut,
         "recoveries_s": outcome.recoveries_s,
         "drained_after_s": outcome.drained_after_s,
         "trends": [dataclasses.asdict(trend) | {"is_flat": trend.is_flat} for trend in outcome.census.trends()],

@@ -15,7 +15,10 @@ _ESTABLISHED = "01"
 
 @dataclass(frozen=True, slots=True)
 class Holding:
-    """A process at one moment. `descriptors` counts no connections to the provider: they follow the calls in flight."""
+    """A process at one moment. `descriptors` counts none of the connections that are counted by themselves.
+
+    Those to the provider follow the calls in flight.
+    """
 
     role: str
     pid: int
@@ -48,7 +51,7 @@ def hold(role: str, pid: int, ports: Mapping[int, str], sockets: Mapping[str, in
         pid=pid,
         age_s=round(up_s - int(fields[19]) / _TICKS_PER_S, 1),
         rss_mb=round(resident * _PAGE_MB, 1),
-        descriptors=len(opened) - led["provider"],
+        descriptors=len(opened) - sum(led[service] for service in ports.values()),
         threads=int(fields[17]),
         database=led["database"],
         redis=led["redis"],

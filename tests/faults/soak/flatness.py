@@ -5,11 +5,14 @@ life is cut into four quarters. It is flat where neither the median of the last 
 (Theil-Sen: the median of the slopes between all pairs of samples, doi:10.1080/01621459.1968.10480934) makes of the
 whole life lies further above the median of the second quarter than allowed. A role is flat where at least one life was
 long enough to judge and all such lives are flat.
+
+Pools open what they hold by need, each up to a number that is known: after a backlog late in a life there is more than
+before, for good. So what never exceeds the sum of these numbers has not grown, whenever it came; a leak exceeds it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from statistics import median
@@ -38,7 +41,11 @@ class Patience:
 
 @dataclass(frozen=True, slots=True)
 class Trend:
-    """One measure in one life of a process. `grown` is the greater of both estimates, over `lasted_s`."""
+    """One measure in one life of a process. `grown` is the greater of both estimates, over `lasted_s`.
+
+    `most` is the highest sample, the warm-up included, `ceiling` what the process's pools and the rest of it add up to,
+    None where that is not known.
+    """
 
     role: str
     pid: int
@@ -49,18 +56,24 @@ class Trend:
     slope_per_h: float
     grown: float
     allowed: float
+    most: float
+    ceiling: float | None = None
 
     @property
     def is_flat(self) -> bool:
-        """Whether it grew by no more than is allowed."""
-        return self.grown <= self.allowed
+        """Whether it grew by no more than is allowed, or stayed below its ceiling all the time."""
+        return self.grown <= self.allowed or (self.ceiling is not None and self.most <= self.ceiling)
 
 
 class Census:
-    """Takes the samples of a soak in the order of time, and judges them. Keeps numbers, no text."""
+    """Takes the samples of a soak in the order of time, and judges them. Keeps numbers, no text.
 
-    def __init__(self, patience: Patience) -> None:
+    `ceilings` are by role and measure.
+    """
+
+    def __init__(self, patience: Patience, ceilings: Mapping[tuple[str, str], float] | None = None) -> None:
         self._patience = patience
+        self._ceilings = ceilings or {}
         self._lives: dict[tuple[str, int], list[Holding]] = {}
 
     def take(self, holding: Holding) -> None:
@@ -73,7 +86,9 @@ class Census:
         for life in self._lives.values():
             settled = [holding for holding in life if holding.age_s >= self._patience.warm_up_s]
             if len(settled) >= self._patience.least_samples:
-                found += [_trend(settled, measure) for measure in ALLOWED]
+                for measure in ALLOWED:
+                    most = max(float(getattr(holding, measure)) for holding in life)
+                    found.append(_trend(settled, measure, most, self._ceilings.get((life[0].role, measure))))
         return found
 
     def verdict(self, roles: Iterable[str]) -> list[str]:
@@ -102,7 +117,7 @@ class Census:
         )
 
 
-def _trend(life: Sequence[Holding], measure: str) -> Trend:
+def _trend(life: Sequence[Holding], measure: str, most: float, ceiling: float | None) -> Trend:
     ages = [holding.age_s for holding in life]
     values = [float(getattr(holding, measure)) for holding in life]
     quarter = len(values) // 4
@@ -120,6 +135,8 @@ def _trend(life: Sequence[Holding], measure: str) -> Trend:
         slope_per_h=slope * 3600,
         grown=max(last - second, slope * lasted_s),
         allowed=max(share * second, number),
+        most=most,
+        ceiling=ceiling,
     )
 
 

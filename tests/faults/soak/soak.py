@@ -7,47 +7,51 @@ and whose engines are rules; PostgreSQL runs without fsync.
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 from time import monotonic
-from typing import Any, TypeVar
+from typing import Any
 
-from routing.errors import ServiceUnreachableError
 from storage import workers
-from tests.faults.oracle import Findings, examine, judge
-from tests.faults.scene import POLL_S, Scene, Service, is_right, wait_until
+from storage.database import Database
+from tests.faults.oracle import Findings, examine
+from tests.faults.scene import Scene, Service, is_right, wait_until
 from tests.faults.soak.flatness import Census, Patience
-from tests.faults.soak.provider import ProviderProcess, weathered
-from tests.faults.soak.strikes import FAULTS, Planned, Strikes, plan
+from tests.faults.soak.patient import known, soon
+from tests.faults.soak.repeats import Repeats, answers, judge_repeats, recorded
+from tests.faults.soak.strikes import FAULTS, UP_WITHIN_S, Planned, Strikes, plan
 from tests.faults.soak.submitter import job_name
 from tests.faults.soak.watch import ROLES, Watch, samples, standing
 from tests.support.documents import write_lines
 from tests.support.postgres_server import PostgresServer
-from tests.support.runs import ROOT, Workplace, invoice
+from tests.support.runs import ROOT, invoice
+from workers.pool import threads_for
 
-T = TypeVar("T")
 TIERS = ("cheap", "expensive")
 BURST = "burst"
 FIRST_OF_BURST = 10_000_001
 RECOVERS_WITHIN_S = 120.0
 """Beyond the lease."""
 HELD_WITHIN_S = 20.0
-UP_WITHIN_S = 120.0
+ALWAYS_THREADS = 6
+"""Of a worker: its own, event loop, heartbeat, recorder, sweeper, and the transport's."""
+LOOP_THREADS = min(32, (os.cpu_count() or 1) + 4)
+"""In which the event loop asks the ledger: what asyncio opens by itself, by need."""
 
 
 @dataclass(frozen=True, slots=True)
 class Size:
     """How a soak is played. Jobs of `items` come every `every_s`; the burst comes at `burst_at_s`.
 
-    `in_flight` is small enough that each job fills threads and pools: what is taken later than that is growth.
+    `queues` are the calls in flight and the chunk of each tier.
     """
 
     lasts_s: float
@@ -62,7 +66,7 @@ class Size:
     sample_s: float = 5.0
     lease_s: float = 30.0
     latency_ms: int = 250
-    in_flight: tuple[int, int] = (64, 32)
+    queues: tuple[tuple[int, int], tuple[int, int]] = ((64, 16), (32, 4))
     drain_within_s: float = 1200.0
     patience: Patience = field(default=Patience(120.0, 36))
 
@@ -71,12 +75,13 @@ class Size:
 class Outcome:
     """What became of a soak. `not_flat` has a sentence for each thing that grew or could not be judged.
 
-    `at_risk` are the items that killed workers held: as many calls may have been paid for twice.
+    `cut` is how many calls the provider left unanswered, and billed to nobody, as it began to refuse connections.
     """
 
     findings: Findings
     items: int
-    at_risk: int
+    repeats: Repeats
+    cut: int
     recoveries_s: dict[str, list[float]]
     drained_after_s: float | None
     not_flat: list[str]
@@ -86,30 +91,12 @@ class Outcome:
     def faults(self) -> list[str]:
         """What is wrong, in a sentence each; empty where the soak was passed."""
         found = self.findings
-        wrong = [*found.unexpected, *self.not_flat]
+        wrong = [*found.unexpected, *self.repeats.told(), *self.not_flat]
         if found.lost or found.duplicate_results:
             wrong.append(f"{found.lost} items are lost and {found.duplicate_results} results are duplicates")
-        if found.duplicate_paid_calls > self.at_risk:
-            wrong.append(f"{found.duplicate_paid_calls} calls were paid for twice, {self.at_risk} were at risk")
         if self.drained_after_s is None:
             wrong.append("the backlog was not drained in time")
         return wrong
-
-
-class _SoakScene(Scene):
-    """A scene whose provider can be told to fail."""
-
-    provider: ProviderProcess
-
-    def __init__(self, seed: int, folder: Path, database_url: str, **settings: Any) -> None:  # noqa: ANN401 - the scene's
-        super().__init__(folder, database_url, **settings)
-        self._seed = seed
-
-    @contextmanager
-    def start_models(self, place: Workplace, latency_ms: int) -> Iterator[tuple[Workplace, ProviderProcess]]:
-        """Start one that does."""
-        with weathered(place, latency_ms, self._seed) as (placed, self.provider):
-            yield placed, self.provider
 
 
 class Soak:
@@ -129,23 +116,22 @@ class Soak:
         size = self._size
         with ExitStack() as ending:
             scene = ending.enter_context(
-                _SoakScene(
-                    size.seed,
+                Scene(
                     self._folder,
                     self._database_url,
                     persistence="everysec",
                     latency_ms=size.latency_ms,
                     lease_s=size.lease_s,
-                    cheap=(size.in_flight[0], 16),
-                    expensive=(size.in_flight[1], 4),
+                    cheap=size.queues[0],
+                    expensive=size.queues[1],
                 )
             )
             services = {tier: scene.serve(tier) for tier in TIERS}
             assert wait_until(lambda: len(workers.running(scene.database)) == len(TIERS), UP_WITHIN_S) is not None
             submitter = ending.enter_context(_submitter(scene, size, self._folder / "submitter.log"))
             ending.callback(submitter.terminate)
-            strikes = Strikes(scene, self._postgres, scene.provider, services)
-            with Watch(scene, services, submitter, scene.provider, self._file, size.sample_s) as watch:
+            strikes = Strikes(scene, self._postgres, services)
+            with Watch(scene, services, submitter, self._file, size.sample_s) as watch:
                 burst = threading.Thread(target=self._burst, args=(scene, watch), daemon=True)
                 burst.start()
                 for planned in plan(
@@ -160,14 +146,17 @@ class Soak:
                 watch.note(drained_after_s=drained_after_s)
             self._leave(services)
             self._unexpected += strikes.unexpected
-            findings = self._examine(scene)
-        census = Census(size.patience)
+            calls = scene.server.calls()
+            repeats = self._repeats(scene, calls, strikes)
+            findings = self._examine(scene, calls, repeats)
+        census = Census(size.patience, _ceilings(size))
         for holding in samples(self._file):
             census.take(holding)
         return Outcome(
             findings,
             self._items,
-            strikes.killed_holding,
+            repeats,
+            sum(calls["cut"].values()),
             self._recoveries_s,
             drained_after_s,
             census.verdict(ROLES),
@@ -204,19 +193,19 @@ class Soak:
 
     def _strike(self, scene: Scene, strikes: Strikes, planned: Planned, watch: Watch) -> None:
         """Play a fault while its tier has something in hand, and wait until work goes on."""
-        wait_until(lambda: _known(lambda: bool(scene.leases(planned.tier))) is True, HELD_WITHIN_S)
+        wait_until(lambda: known(lambda: bool(scene.leases(planned.tier))) is True, HELD_WITHIN_S)
         began = watch.at_s
         strikes.play(planned)
         over_s = watch.at_s - began
-        held = {tier: _soon(lambda tier=tier: scene.leases(tier)) for tier in TIERS}
-        ended = _soon(lambda: standing(scene.database)).ended
+        held = {tier: soon(lambda tier=tier: scene.leases(tier)) for tier in TIERS}
+        ended = soon(lambda: standing(scene.database)).ended
 
         def goes_on() -> bool:
             same = any(held[tier].items() & scene.leases(tier).items() for tier in TIERS)
             stands = standing(scene.database)
             return not same and (stands.ended > ended or stands.ended == stands.taken)
 
-        took = wait_until(lambda: _known(goes_on) is True, self._size.lease_s + RECOVERS_WITHIN_S)
+        took = wait_until(lambda: known(goes_on) is True, self._size.lease_s + RECOVERS_WITHIN_S)
         in_hand = sum(map(len, held.values()))
         watch.note(
             fault=planned.fault,
@@ -231,7 +220,7 @@ class Soak:
             self._recoveries_s.setdefault(planned.fault, []).append(round(took, 1))
 
     def _is_drained(self, scene: Scene) -> bool:
-        stands = _known(lambda: standing(scene.database))
+        stands = known(lambda: standing(scene.database))
         return stands is not None and stands.taken == self._items and stands.ended == stands.taken
 
     def _leave(self, services: dict[str, Service]) -> None:
@@ -240,10 +229,21 @@ class Soak:
             if status:
                 self._unexpected.append(f"the worker of {tier} ended with {status}")
 
-    def _examine(self, scene: Scene) -> Findings:
-        """Judge every job by itself, and what the provider answered once for all of them."""
-        calls = scene.server.calls()
-        by_document: dict[str, int] = calls["by_document"]
+    def _repeats(self, scene: Scene, calls: dict[str, Any], strikes: Strikes) -> Repeats:
+        numbers = [*range(1, self._jobs * self._size.items + 1)]
+        numbers += range(FIRST_OF_BURST, FIRST_OF_BURST + self._size.burst)
+        answered, strange = answers(calls["by_document"], numbers)
+        if strange:
+            self._unexpected.append(f"{len(strange)} documents were called that nobody submitted")
+        repeats = judge_repeats(answered, strikes.killed_holding)
+        if repeats.unexplained:
+            at_s = {again[0]: again[1] for again in calls["again"]}
+            told = {"again": at_s, "recorded": recorded(scene.database, list(repeats.unexplained))}
+            (self._folder / "unexplained.json").write_text(json.dumps(told))
+        return repeats
+
+    def _examine(self, scene: Scene, calls: dict[str, Any], repeats: Repeats) -> Findings:
+        """Judge every job by itself; what the provider answered is judged once for all of them."""
         jobs = [
             (job_name(number), range(number * self._size.items + 1, (number + 1) * self._size.items + 1))
             for number in range(self._jobs)
@@ -251,12 +251,11 @@ class Soak:
         if self._size.burst:
             jobs.append((BURST, range(FIRST_OF_BURST, FIRST_OF_BURST + self._size.burst)))
         found = [self._examine_job(scene, name, numbers, calls | {"by_document": {}}) for name, numbers in jobs]
-        paid = judge((), {}, by_document)
         recoveries = [took for times in self._recoveries_s.values() for took in times]
         return Findings(
             lost=sum(one.lost for one in found),
             duplicate_results=sum(one.duplicate_results for one in found),
-            duplicate_paid_calls=paid.duplicate_paid_calls,
+            duplicate_paid_calls=repeats.paid_twice,
             unexpected=(*self._unexpected, *(sentence for one in found for sentence in one.unexpected)),
             recovered_s=max(recoveries, default=None),
         )
@@ -264,6 +263,15 @@ class Soak:
     def _examine_job(self, scene: Scene, name: str, numbers: range, calls: dict[str, Any]) -> Findings:
         submitted = [f"invoice-{number}" for number in numbers]
         return examine(scene.database, name, submitted, calls, is_right=is_right)
+
+
+def _ceilings(size: Size) -> dict[tuple[str, str], float]:
+    """Return how many threads and connections the pools of a worker may hold, with what it always has."""
+    ceilings: dict[tuple[str, str], float] = {}
+    for tier, (in_flight, chunk) in zip(TIERS, size.queues, strict=True):
+        ceilings[f"worker-{tier}", "threads"] = ALWAYS_THREADS + threads_for(in_flight, chunk) + LOOP_THREADS
+        ceilings[f"worker-{tier}", "database"] = inspect.signature(Database).parameters["pool_size"].default
+    return ceilings
 
 
 def read_events(file: Path) -> list[dict[str, Any]]:
@@ -288,21 +296,3 @@ def _submitter(scene: Scene, size: Size, log: Path) -> subprocess.Popen[bytes]:
 
 def _wait_until_s(watch: Watch, at_s: float) -> None:
     threading.Event().wait(max(0.0, at_s - watch.at_s))
-
-
-def _known(read: Callable[[], T]) -> T | None:
-    """Return what was read, None while the ledger is away."""
-    try:
-        return read()
-    except ServiceUnreachableError:
-        return None
-
-
-def _soon(read: Callable[[], T]) -> T:
-    """Return what was read, once the ledger is there."""
-    pause = threading.Event()
-    while True:
-        found = _known(read)
-        if found is not None:
-            return found
-        pause.wait(POLL_S)

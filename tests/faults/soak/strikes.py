@@ -5,18 +5,21 @@ from __future__ import annotations
 import os
 import signal
 import threading
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random
 
-from evaluation.model_server.faults import Fault
-from tests.faults.scene import Scene, Service
+from storage import workers
+from tests.faults.scene import Scene, Service, wait_until
 from tests.faults.soak.census import children
-from tests.faults.soak.provider import ProviderProcess
+from tests.faults.soak.patient import known, soon
+from tests.faults.soak.repeats import in_hand
 from tests.support.postgres_server import PostgresServer
 
-STORM = {Fault.RATE_LIMITED: 0.3, Fault.SERVER_ERROR: 0.2, Fault.UNAVAILABLE: 0.2}
+STORM = "429=0.3,500=0.2,503=0.2"
 GRACE_S = 90.0
+UP_WITHIN_S = 120.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,15 +49,12 @@ def plan(random: Random, faults: Sequence[str], every_s: float, until_s: float, 
 class Strikes:
     """Plays faults on a scene. `services` are those that serve now, by tier; a deploy puts others in their place."""
 
-    def __init__(
-        self, scene: Scene, postgres: PostgresServer, provider: ProviderProcess, services: dict[str, Service]
-    ) -> None:
+    def __init__(self, scene: Scene, postgres: PostgresServer, services: dict[str, Service]) -> None:
         self._scene = scene
         self._postgres = postgres
-        self._provider = provider
         self._services = services
-        self.killed_holding = 0
-        """How many items the workers that were killed held: each may have cost one call that nobody recorded."""
+        self.killed_holding: Counter[str] = Counter()
+        """What the workers that were killed held, by model and document: each may have cost a call nobody recorded."""
         self.unexpected: list[str] = []
         self._pause = threading.Event()
         self._play: dict[str, Callable[[Planned], None]] = {
@@ -73,9 +73,13 @@ class Strikes:
         self._play[planned.fault](planned)
 
     def _kill_worker(self, planned: Planned) -> None:
-        for worker in children(self._services[planned.tier].process.pid):
+        # Stopped first: what it holds then is what dies with it, and nobody has taken any of it back yet.
+        processes = children(self._services[planned.tier].process.pid)
+        for worker in processes:
+            os.kill(worker, signal.SIGSTOP)
+        self.killed_holding += soon(lambda: in_hand(self._scene.database, planned.tier))
+        for worker in processes:
             os.kill(worker, signal.SIGKILL)
-        self.killed_holding += len(self._scene.leases(planned.tier))
 
     def _kill_redis(self, planned: Planned) -> None:
         self._scene.redis.kill()
@@ -90,20 +94,25 @@ class Strikes:
     def _deploy(self, planned: Planned) -> None:
         service = self._services[planned.tier]
         service.process.send_signal(signal.SIGTERM)
-        self._services[planned.tier] = self._scene.serve(planned.tier)
+        successor = self._services[planned.tier] = self._scene.serve(planned.tier)
         status = service.process.wait(2 * GRACE_S)
         if status:
             self.unexpected.append(f"a worker of {planned.tier} that was asked to leave ended with {status}")
+        # A deploy is over when its worker is there. One that starts while the ledger is away ends, and says so.
+        if wait_until(lambda: self._serves(successor), UP_WITHIN_S) is None:
+            self.unexpected.append(f"a worker of {planned.tier} that was deployed did not come up")
+
+    def _serves(self, service: Service) -> bool:
+        reports = known(lambda: workers.running(self._scene.database)) or []
+        return any(f"-{service.process.pid}-" in report.name for report in reports)
 
     def _storm(self, planned: Planned) -> None:
-        self._provider.storm(STORM)
+        self._scene.server.begin_storm(seconds=planned.lasts_s, faults=STORM)
         self._pause.wait(planned.lasts_s)
-        self._provider.calm()
 
     def _refuse(self, planned: Planned) -> None:
-        self._provider.refuse()
+        self._scene.server.begin_storm(seconds=planned.lasts_s, connections="refused")
         self._pause.wait(planned.lasts_s)
-        self._provider.calm()
 
 
 FAULTS = (

@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from time import monotonic
 from types import TracebackType
@@ -18,12 +18,11 @@ from urllib.parse import urlsplit
 from sqlalchemy import func, select
 from sqlmodel import col
 
-from routing.errors import ServiceUnreachableError
 from storage.database import Database
 from storage.tables import Job
 from tests.faults.scene import Scene, Service
 from tests.faults.soak.census import Holding, children, hold, remote_ports, resident_mb
-from tests.faults.soak.provider import ProviderProcess
+from tests.faults.soak.patient import known
 from tests.faults.trial import append_line
 
 TOLD_EVERY_S = 30.0
@@ -58,14 +57,12 @@ class Watch:
         scene: Scene,
         services: dict[str, Service],
         submitter: subprocess.Popen[bytes],
-        provider: ProviderProcess,
         file: Path,
         every_s: float,
     ) -> None:
         self._scene = scene
         self._services = services
         self._submitter = submitter
-        self._provider = provider
         self._file = file
         self._every_s = every_s
         self._began = monotonic()
@@ -74,7 +71,7 @@ class Watch:
         self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
         self._ports = {
             _port(scene.redis.url): "redis",
-            _port(provider.base_url): "provider",
+            _port(scene.server.base_url): "provider",
             _port(scene.place.environment["DATABASE_URL"]): "database",
         }
 
@@ -110,14 +107,14 @@ class Watch:
     def _sample(self) -> dict[str, Any]:
         sockets = remote_ports()
         held = [hold(role, pid, self._ports, sockets) for role, pid in self._processes()]
-        stands = _known(lambda: standing(self._scene.database))
+        stands = known(lambda: standing(self._scene.database))
         redis = self._scene.redis.pid
         return {
             "at_s": self.at_s,
             "taken": None if stands is None else stands.taken,
             "ended": None if stands is None else stands.ended,
             "redis_mb": None if redis is None else resident_mb(redis),
-            "provider_mb": resident_mb(self._provider.pid),
+            "provider_mb": resident_mb(self._scene.server.pid),
             "processes": [dataclasses.asdict(holding) for holding in held if holding is not None],
         }
 
@@ -136,13 +133,6 @@ def samples(file: Path) -> Iterator[Holding]:
         for line in lines:
             for held in json.loads(line).get("processes", ()):
                 yield Holding(**held)
-
-
-def _known(read: Callable[[], Standing]) -> Standing | None:
-    try:
-        return read()
-    except ServiceUnreachableError:
-        return None
 
 
 def _port(url: str) -> int:
