@@ -85,7 +85,9 @@ def test_labels_go_out_and_come_back(cheapfirst: CommandLine, folder: Path, tmp_
 def test_what_is_labelled_is_an_input_of_eval(cheapfirst: CommandLine, folder: Path, tmp_path: Path) -> None:
     """Rows with text and label, of what was filled in; both files are read as labels, too."""
     from producer.documents.labels import read_labels
+    from routing.label_check import LabelCheck
 
+    check = LabelCheck({"type": "object"}, {})
     file, labelled = tmp_path / "audit.jsonl", tmp_path / "labelled.jsonl"
     cheapfirst("audit", folder, "--n", "4", "-o", file)
     rows = _rows(file)
@@ -97,8 +99,8 @@ def test_what_is_labelled_is_an_input_of_eval(cheapfirst: CommandLine, folder: P
     assert "1 rows are in" in cheapfirst("audit", folder, "--labelled", "-o", labelled).err
     name = rows[0]["custom_id"]
     assert _rows(labelled) == [{"custom_id": name, "text": f"text of {name}", "expected": {"total": 2}}]
-    assert read_labels(labelled) == {name: {"total": 2}}
-    assert read_labels(file)[name] == {"total": 2}
+    assert read_labels(labelled, check) == {name: {"total": 2}}
+    assert read_labels(file, check)[name] == {"total": 2}
 
 
 def test_a_changed_label_replaces_the_one_before(cheapfirst: CommandLine, folder: Path, tmp_path: Path) -> None:
@@ -119,6 +121,7 @@ def test_a_changed_label_replaces_the_one_before(cheapfirst: CommandLine, folder
         ("{", "audit.jsonl:2:1: it is not valid JSON"),
         ('{"custom_id": "past-9"}', "audit.jsonl:2:1: it is not an object with a string `custom_id`"),
         ('{"custom_id": "past-9", "expected": {"totl": 1}}', "did you mean `total`?"),
+        ('{"custom_id": "past-9", "expected": {"total": "one"}}', "`total` is of type string here"),
         ('{"custom_id": "gone", "expected": {"total": 1}}', "no item 'gone' of this task is done"),
         ('{"custom_id": "past-9", "job": "no", "expected": {"total": 1}}', "no item 'past-9' of job 'no' is done"),
         ('{"custom_id": "past-10", "expected": {"total": 1}}', "the item 'past-10' has a label above"),
