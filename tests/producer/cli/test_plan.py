@@ -115,3 +115,22 @@ def test_what_cannot_be_planned_ends_with_2(cheapfirst: CommandLine, task: Path)
     assert cheapfirst("plan", task, nothing).code == 2
     twice = cheapfirst("plan", task, "-", "--sample", 3)
     assert (twice.code, "read once" in twice.err) == (2, True)
+
+
+def test_a_sample_of_nothing_is_wrong_usage(cheapfirst: CommandLine, task: Path) -> None:
+    """Who asks for a sample wants one: none is not taken for it in silence."""
+    ended = cheapfirst("plan", task, _inputs(task), "--sample", 0)
+    assert (ended.code, "--sample" in ended.err) == (2, True)
+
+
+@pytest.mark.parametrize(("price", "reaches"), [("{input: 1, output: 2}", False), ("{input: 0, output: 0}", True)])
+def test_an_evaluation_on_no_money_is_refused_before_it_is_one(
+    cheapfirst: CommandLine, task: Path, price: str, *, reaches: bool
+) -> None:
+    """No job is written and nothing is started; where models cost nothing, a budget of nothing is enough."""
+    deployment = task / "cheapfirst.yaml"
+    deployment.write_text(DEPLOYMENT.replace("{input: 1, output: 2}", price).replace("{input: 10, output: 20}", price))
+    labelled = write_lines(task / "labelled.jsonl", {"custom_id": "a", "text": " ", "expected": {"total": 1}})
+    ended = cheapfirst("eval", task, labelled, "--budget", "0")
+    assert (ended.code, "A budget of $0 allows no call" in ended.err) == (2, not reaches)
+    assert cheapfirst("jobs", "--json").json == []
