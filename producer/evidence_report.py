@@ -11,6 +11,7 @@ from evaluation.statistics.safety import MARGIN
 from producer.auditing import audit_figures
 from producer.drift import drift_figures
 from producer.report import job_report
+from routing.deployment import AnswerSource
 from routing.money import NanoUsd, to_usd
 from storage import evidence, jobs, progress
 
@@ -37,8 +38,8 @@ def evidence_report(database: Database, reference: str, deployment: DeploymentSp
     """Return `job_report` with what rests on single calls, as JSON values; money is `Decimal` dollars.
 
     `quality`, `saving`, `frontier` and `evidence` rest on measured items (`rollout.holdout`) and are None without any,
-    as `audit` is without labels. Reads every call of the job. Raises NotFoundError, UsageError where a custom
-    comparator fails.
+    as `audit` is without labels. Of other jobs of the task, those items count that the same sources answered as this
+    job's. Reads every call of the job. Raises NotFoundError, UsageError where a custom comparator fails.
     """
     standing = progress.read(database, reference)
     job_id = standing.job.id
@@ -47,7 +48,8 @@ def evidence_report(database: Database, reference: str, deployment: DeploymentSp
     margin = MARGIN if task.target is None else task.target.margin
     compare = PairComparison(task)
     measured = live_evidence(evidence.held_pairs(database, job_id), compare, _accepted_share(standing), margin)
-    of_task = live_evidence(evidence.task_held_pairs(database, task.name, MOST_PAIRS), compare, 1.0)
+    sources = {AnswerSource(use.answered_by or AnswerSource.PROVIDER) for use in progress.models(database, job_id)}
+    of_task = live_evidence(evidence.task_held_pairs(database, task.name, MOST_PAIRS, sources), compare, 1.0)
     spent = evidence.spent(database, job_id, last)
     return {
         **job_report(database, reference, deployment),
@@ -55,6 +57,7 @@ def evidence_report(database: Database, reference: str, deployment: DeploymentSp
         "saving": None if measured is None else _saving(measured, standing, spent),
         "frontier": None if measured is None else _frontier(measured, standing, spent),
         "evidence": {
+            "answered_by": sorted(sources),
             "job": None if measured is None else _evidence(measured.course),
             "task": None if of_task is None else _evidence(of_task.course),
         },

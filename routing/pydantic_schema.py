@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 import orjson
 from pydantic import BaseModel, ValidationError
@@ -80,7 +80,7 @@ class PydanticOutputSchema:
 
 
 class _DumpedForm(GenerateJsonSchema):
-    def decimal_schema(self, schema: DecimalSchema) -> JsonObject:
+    def decimal_schema(self, schema: DecimalSchema) -> dict[str, Any]:
         """Return what `PydanticOutputSchema` makes of decimals, and of those that it leaves as text."""
         del schema
         return {"type": ["number", "string"]}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from producer.answer_sources import left_aside, source_remarks
 from producer.dollars import shown
 
 if TYPE_CHECKING:
@@ -65,13 +66,15 @@ def _notes(told: Mapping[str, Any]) -> Iterator[str]:
             yield f"  {_TITLES[name]:<17} one call a tier sends about {tokens:,} tokens (characters / 4)"
     seen = f"{history['items']:,} documents of {history['jobs']} jobs that called as this one would"
     yield f"History: {seen}{_left(history)}."
+    yield from source_remarks(history["answered_by"])
     if bounded:
         yield "`--sample 50` pays for 50 of these documents, and gives ranges."
 
 
 def _left(history: Mapping[str, Any]) -> str:
-    count = history["jobs_left_aside"]
-    return f"; {count} jobs with other models, prompts or checks left aside" if count else ""
+    jobs, items = history["jobs_left_aside"], history["items_left_aside"]
+    other = f"; {jobs} jobs with other models, prompts or checks left aside" if jobs else ""
+    return f"{other}; {left_aside(items)}" if items else other
 
 
 def _pace(pace: Mapping[str, Any]) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from producer.answer_sources import source_remarks
 from producer.dollars import exact, shown
 from producer.drift import drift_summary
 from producer.json_text import json_line
@@ -24,6 +25,7 @@ _VERDICTS = {
     "too_aggressive": "Too aggressive",
     "not_enough_data": "Not enough data",
 }
+_SOURCES = (("offline engine", "engine"), ("recorded model", "recording"))
 _UNKNOWN = "unknown"
 
 
@@ -90,14 +92,7 @@ def _json(value: object) -> str:
 
 def _remarks(report: Mapping[str, Any]) -> list[str]:
     kinds = {model["kind"] for model in report["models"]}
-    told = []
-    if "offline engine" in kinds:
-        told.append(
-            "The answers are those of offline engines (rules, no language model): this says nothing about models."
-        )
-    if "recorded model" in kinds:
-        told.append("The answers are recordings of real models, given again; nothing was called live.")
-    return told
+    return source_remarks([source for kind, source in _SOURCES if kind in kinds])
 
 
 def _style() -> str:
