@@ -36,8 +36,8 @@ def job_report(database: Database, reference: str, deployment: DeploymentSpec | 
     """Return the report of a job, by its name or number, as JSON values; money is `Decimal` dollars.
 
     `baseline_usd` is what the last tier alone would have cost for the items that have ended. `accuracy` is there where
-    labels are, and counts an item that failed as wrong. Calls tell whether offline engines or recordings answered; where
-    they do not, the deployment does. Reads every ended item: for the end of a job, not for watching it. Raises
+    labels are, and counts an item that failed as wrong. Calls tell whether offline engines or recordings answered; of
+    older ones, the deployment does. Reads every ended item: for the end of a job, not for watching it. Raises
     NotFoundError.
     """
     standing = progress.read(database, reference)
