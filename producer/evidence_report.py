@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from evaluation.live_evidence import ALPHA, live_evidence
 from evaluation.pair_comparison import PairComparison
+from evaluation.statistics.needed import more_needed
 from evaluation.statistics.safety import MARGIN
 from producer.auditing import audit_figures
 from producer.drift import drift_figures
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 STRETCHES = 40
 BINS = 10
+SHOWN_WITHIN = 0.1
+"""How wide the interval of a saving may be that does not tell whether anything is saved at all."""
 MOST_DIFFERENCES = 20
 MOST_PAIRS = 20_000
 """Measured items of a task that its evidence rests on, the newest jobs'."""
@@ -110,6 +113,7 @@ def _quality(measured: LiveEvidence, margin: float) -> dict[str, object]:
         "margin": margin,
         "confidence": 1 - ALPHA,
         "safety": str(measured.safety),
+        "more_needed": measured.more_needed,
     }
 
 
@@ -117,25 +121,37 @@ def _saving(measured: LiveEvidence, standing: Progress, spent: evidence.Spent) -
     """Return the saving against the last tier alone, whose cost is measured on the items both tiers answered.
 
     Items the last tier answered anyway count with what it cost there; the others with the mean of the measured calls.
+    It is shown where its interval leaves out nothing saved, or is no wider than `SHOWN_WITHIN`.
     """
     below = sum(tier.accepted for tier in standing.tiers[:-1])
     routed = standing.job.cost_nano_usd - spent.measuring_nano_usd
     costs = measured.last_cost_nano_usd
-    low, mean, high = (
-        spent.last_tier_nano_usd + below * cost
-        for cost in (max(costs.low, 0.0), measured.mean_last_cost_nano_usd, costs.high)
-    )
+    mean = spent.last_tier_nano_usd + below * costs.mean
+
+    def interval(count: int | None = None) -> list[float | None]:
+        ends = costs.interval(count)
+        return [_saved(routed, spent.last_tier_nano_usd + below * end) for end in (max(ends.low, 0.0), ends.high)]
+
+    is_shown = _shows(interval())
+    needed = None if is_shown else more_needed(measured.pairs, lambda count: _shows(interval(count)))
     return {
+        "is_shown": is_shown,
+        "more_needed": needed,
         "spent_usd": to_usd(NanoUsd(routed)),
         "measuring_usd": to_usd(NanoUsd(spent.measuring_nano_usd)),
         "baseline_usd": to_usd(NanoUsd(round(mean))),
         "baseline_kind": "measured",
         "saved_fraction": _saved(routed, mean),
-        "saved_interval": [_saved(routed, low), _saved(routed, high)],
+        "saved_interval": interval(),
         "confidence": 1 - ALPHA,
-        "mean_faster_ms": round(measured.mean_faster_ms, 1),
-        "faster_ms": _ends(measured.faster_ms),
+        "mean_faster_ms": round(measured.faster_ms.mean, 1),
+        "faster_ms": _ends(measured.faster_ms.interval()),
     }
+
+
+def _shows(saved: Sequence[float | None]) -> bool:
+    low, high = saved
+    return low is not None and high is not None and (low > 0 or high < 0 or high - low <= SHOWN_WITHIN)
 
 
 def _saved(spent: float, baseline: float) -> float | None:
@@ -156,7 +172,7 @@ def _frontier(measured: LiveEvidence, standing: Progress, spent: evidence.Spent)
     wrong = measured.differing / measured.pairs
     first = standing.tiers[0]
     calls = first.accepted + first.escalated + first.failed
-    always = (spent.last_tier_nano_usd + below * measured.mean_last_cost_nano_usd) / ended
+    always = (spent.last_tier_nano_usd + below * measured.last_cost_nano_usd.mean) / ended
     routed = (standing.job.cost_nano_usd - spent.measuring_nano_usd) / ended
     alone = first.cost_nano_usd / calls if calls else 0.0
     return [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from producer.baseline import is_measured, last_tier
 from producer.report_page.drawing import SERIES, drawing
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def charts(report: Mapping[str, Any]) -> dict[str, str]:
 
 def _cost(report: Mapping[str, Any]) -> str:
     """Draw each tier's cost, side by side on one bar, above the baseline's."""
-    saving = report["saving"] or report
+    told = report["saving"] if is_measured(report) else report
     with drawing("cost", "What each tier cost, above what the last tier alone costs.", 1.5) as chart:
         left = 0.0
         for (name, tier), colour in zip(report["tiers"].items(), SERIES * len(report["tiers"]), strict=False):
@@ -42,7 +43,7 @@ def _cost(report: Mapping[str, Any]) -> str:
             chart.axes.barh(["routed"], [cost], left=[left], color=colour, label=name)
             left += cost
         chart.axes.barh(
-            ["last tier alone"], [float(saving["baseline_usd"])], color="none", edgecolor=SERIES[0], hatch="//"
+            [f"all {last_tier(report)}"], [float(told["baseline_usd"])], color="none", edgecolor=SERIES[0], hatch="//"
         )
         chart.axes.invert_yaxis()
         chart.axes.set_xlabel("dollars")

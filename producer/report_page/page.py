@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from producer.answer_sources import source_remarks
+from producer.baseline import ESTIMATED, MEASURED, MEASURED_ITEMS, is_measured, last_tier
 from producer.dollars import exact, shown
 from producer.drift import drift_summary
 from producer.json_text import json_line
@@ -40,6 +41,9 @@ def report_page(report: Mapping[str, Any]) -> str:
         charts=dict.fromkeys(("reasons", "frontier", "over_time", "latency", "evidence", "reliability"), "")
         | charts(report),
         verdict=_VERDICTS[report["quality"]["safety"]] if report["quality"] else "",
+        is_measured=is_measured(report),
+        last_tier=last_tier(report),
+        baseline={"estimated": ESTIMATED, "measured": MEASURED, "those": MEASURED_ITEMS},
         worst_fields=sorted(fields.items(), key=lambda field: field[1]),
         remarks=_remarks(report),
         drift=[] if report["drift"] is None else drift_summary(report["drift"]),
