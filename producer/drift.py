@@ -66,6 +66,11 @@ def drift_lines(figures: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             yield name, f"{title}: CHANGED, sure after {alarm['after']} of {seen} observations; {_change(signal)}"
 
 
+def nothing_observed(figures: Mapping[str, Any]) -> bool:
+    """Whether no signal has seen anything yet."""
+    return not any(signal["observations"] for signal in figures["signals"].values())
+
+
 def drift_summary(figures: Mapping[str, Any]) -> list[str]:
     """Return a sentence for each signal that has alarmed; one for all where none has, and none before they could."""
     signals = figures["signals"]

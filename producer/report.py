@@ -14,7 +14,7 @@ from routing.comparison import Comparison
 from routing.deployment import AnswerSource
 from routing.errors import UsageError
 from routing.money import NanoUsd, to_usd
-from storage import jobs, progress, results
+from storage import evidence, jobs, progress, results
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -65,6 +65,7 @@ def job_report(database: Database, reference: str, deployment: DeploymentSpec | 
             }
             for tier in standing.tiers
         },
+        "measuring_usd": to_usd(NanoUsd(evidence.spent(database, job.id, "").measuring_nano_usd)),
         "failures": dict(by_check.most_common()),
         "failures_by_field": [
             {"tier": failure.tier, "check": failure.check, "field": failure.field, "count": failure.count}

@@ -32,8 +32,8 @@ _REASONS = {
     "failures_unknown": "no document failed in the cheap tier, but too few were tried to rely on that",
 }
 _FIGURES = (
-    ("passes_cheap", "pass cheap", True),
-    ("expensive_mends", "mended above", True),
+    ("passes_cheap", "passes cheap", True),
+    ("expensive_mends", "expensive mends", True),
     ("cheap_usd_per_item", "cheap each", False),
     ("expensive_usd_per_item", "expensive each", False),
     ("saving_usd_per_item", "saving each", False),

@@ -24,7 +24,7 @@ def drift(
     fails, how sure the model is, and whether as many pass as the classifier says. That any of them ever alarms though
     nothing has changed has a probability of 1 % at most. docs/live-evidence.md.
     """
-    from producer.drift import drift_figures, drift_lines
+    from producer.drift import drift_figures, drift_lines, nothing_observed
     from producer.ledger import open_ledger
     from producer.task_folder import load_task
     from workers import drift_watch
@@ -37,5 +37,11 @@ def drift(
         figures = drift_figures(database, name)
     if as_json:
         print_json({"task": name, **figures})
+        return
+    if nothing_observed(figures):
+        print_text(
+            f"{name}: nothing observed so far. Recordings, canaries and the jobs of `eval` and `calibrate` are"
+            " not watched."
+        )
         return
     print_text("\n".join(f"{title:<12} {line}" for title, line in drift_lines(figures)))

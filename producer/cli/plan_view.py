@@ -41,7 +41,7 @@ def _table(paths: Mapping[str, Any]) -> Iterator[str]:
     yield f"{'':<18}{'cost':<24}{'tokens in':<28}{'tokens out':<26}time"
     for name, path in paths.items():
         low, high = path["cost_usd"]
-        cost = f"at most {shown(high)}" if low is None else f"{shown(low)} to {shown(high)}"
+        cost = f"at most {shown(high)}" if low is None else _between(shown(low), shown(high))
         time = "not known" if path["time_s"] is None else " to ".join(map(_duration, path["time_s"]))
         read, written = (_range(path[key]) for key in ("input_tokens", "output_tokens"))
         yield f"{_TITLES[name]:<18}{cost:<24}{read:<28}{written:<26}{time}"
@@ -84,7 +84,11 @@ def _pace(pace: Mapping[str, Any]) -> str:
 
 def _range(ends: Sequence[int | None]) -> str:
     low, high = ends
-    return f"at most {high:,}" if low is None else f"{low:,} to {high:,}"
+    return f"at most {high:,}" if low is None else _between(f"{low:,}", f"{high:,}")
+
+
+def _between(low: str, high: str) -> str:
+    return low if low == high else f"{low} to {high}"
 
 
 def _duration(seconds: float) -> str:

@@ -75,7 +75,7 @@ def _reasons(report: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 def _money(report: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     budget = "" if report["budget_usd"] is None else f" of a budget of {shown(report['budget_usd'])}"
-    measuring = (report.get("saving") or {"measuring_usd": 0})["measuring_usd"]
+    measuring = report["measuring_usd"]
     to_measure = f", {shown(measuring)} of it to measure" if measuring else ""
     yield "cost", f"{shown(report['cost_usd'])}{budget}{to_measure}"
     by = " by routing, the cache left aside" if report["cache_saved_usd"] else ""
@@ -83,7 +83,8 @@ def _money(report: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield from _measured_saving(report, by)
     elif report["tiers"] and report["saved_fraction"] is not None:
         yield f"all {last_tier(report)}", f"about {shown(report['baseline_usd'])}, {ESTIMATED}"
-        yield "saved", f"{report['saved_fraction']:.1%} of that{by}"
+        included = ", what measuring cost counted as spent" if measuring else ""
+        yield "saved", f"{report['saved_fraction']:.1%} of that{by}{included}"
     if report["cache_saved_usd"]:
         hits = sum(tier["cache_hits"] for tier in report["tiers"].values())
         yield "cache", f"{hits} answers given again, {shown(report['cache_saved_usd'])} not paid for them"

@@ -59,10 +59,8 @@ def _saving(report: Mapping[str, Any]) -> str:
         return f"{figure_text(saving['saved_fraction'], 'percent')} ({low} to {high}) of {against}"
     told = [] if saving is None else [f"measured: {too_few(saving['more_needed'])}"]
     if report["saved_fraction"] is not None:
-        share, against = (
-            figure_text(report["saved_fraction"], "percent"),
-            figure_text(report["baseline_usd"], "dollars"),
-        )
+        share = figure_text(report["saved_fraction"], "percent")
+        against = figure_text(report["baseline_usd"], "dollars")
         told.append(f"{share} of about {against} for all {last}, {ESTIMATED}")
     return "; ".join(told) or "no item has ended yet"
 
