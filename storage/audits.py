@@ -63,11 +63,16 @@ class SecondAnswer:
 
 @dataclass(frozen=True, slots=True)
 class AuditDocument:
-    """An item as a person sees it: its document, the accepted output and the label so far (JSON texts)."""
+    """An item as a person sees it: its document, the accepted output and the label so far.
+
+    `metadata`, `output` and `expected` are JSON texts.
+    """
 
     job_name: str
     custom_id: str
     text: str
+    pages: int | None
+    metadata: str
     output: str
     expected: str | None
 
@@ -127,6 +132,8 @@ def documents(database: Database, keys: Sequence[tuple[int, int]]) -> list[Audit
                         col(Item.position),
                         col(Item.custom_id),
                         col(DocumentRow.text),
+                        col(DocumentRow.pages),
+                        col(DocumentRow.document_metadata).label("metadata"),
                         col(Item.output),
                         col(AuditLabelRow.expected),
                     )
@@ -136,8 +143,8 @@ def documents(database: Database, keys: Sequence[tuple[int, int]]) -> list[Audit
                     .where(col(Item.job_id) == job_id, col(Item.position).in_(positions[begin : begin + _BATCH]))
                 )
                 for row in rows:
-                    document = AuditDocument(row.name, row.custom_id, row.text, row.output or "", row.expected)
-                    found[job_id, row.position] = document
+                    document = (row.custom_id, row.text, row.pages, row.metadata)
+                    found[job_id, row.position] = AuditDocument(row.name, *document, row.output or "", row.expected)
     return [found[key] for key in keys]
 
 
