@@ -119,6 +119,12 @@ def second_answers(database: Database, task_name: str, limit: int) -> Iterator[S
                 return
 
 
+_DOCUMENT_COLUMNS = [
+    *(col(Job.name), col(Item.position), col(Item.custom_id), col(Item.output), col(AuditLabelRow.expected)),
+    *(col(DocumentRow.text), col(DocumentRow.pages), col(DocumentRow.document_metadata).label("metadata")),
+]
+
+
 def documents(database: Database, keys: Sequence[tuple[int, int]]) -> list[AuditDocument]:
     """Return these items, by job and position, in the order they are named in."""
     found: dict[tuple[int, int], AuditDocument] = {}
@@ -127,16 +133,7 @@ def documents(database: Database, keys: Sequence[tuple[int, int]]) -> list[Audit
             positions = [position for job, position in keys if job == job_id]
             for begin in range(0, len(positions), _BATCH):
                 rows = connection.execute(
-                    select(
-                        col(Job.name),
-                        col(Item.position),
-                        col(Item.custom_id),
-                        col(DocumentRow.text),
-                        col(DocumentRow.pages),
-                        col(DocumentRow.document_metadata).label("metadata"),
-                        col(Item.output),
-                        col(AuditLabelRow.expected),
-                    )
+                    select(*_DOCUMENT_COLUMNS)
                     .join(Job, col(Job.id) == col(Item.job_id))
                     .join(DocumentRow, WITH_DOCUMENT)
                     .outerjoin(AuditLabelRow, _OF_ITEM_LABEL)
