@@ -73,8 +73,8 @@ def alarm_meaning(figures: Mapping[str, Any]) -> list[str]:
         return []
     return [
         "An alarm says that later answers are not like the first ones: the model has changed, or the documents have.",
-        f"Input that is sorted (by customer or kind, say) over more than {PAGE:,} documents of a job changes too, and no",
-        "rate of false alarms is promised for it. Where that is no news: shuffle the input, then `--restart`.",
+        f"Input that is sorted (by customer or kind, say) over more than {PAGE:,} documents of a job changes too, and",
+        "no rate of false alarms is promised for it. Where that is no news: shuffle the input, then `--restart`.",
     ]
 
 
