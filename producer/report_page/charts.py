@@ -34,12 +34,15 @@ def charts(report: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _cost(report: Mapping[str, Any]) -> str:
-    """Draw each tier's cost, side by side on one bar, above the baseline's."""
+    """Draw what each tier cost side by side on one bar, what only measured apart, above the baseline's."""
     told = report["saving"] if is_measured(report) else report
+    costs = {name: float(tier["cost_usd"]) for name, tier in report["tiers"].items()}
+    if report["measuring_usd"]:
+        costs[last_tier(report)] -= float(report["measuring_usd"])
+        costs["to measure"] = float(report["measuring_usd"])
     with drawing("cost", "What each tier cost, above what the last tier alone costs.", 1.5) as chart:
         left = 0.0
-        for (name, tier), colour in zip(report["tiers"].items(), SERIES * len(report["tiers"]), strict=False):
-            cost = float(tier["cost_usd"])
+        for (name, cost), colour in zip(costs.items(), SERIES * len(costs), strict=False):
             chart.axes.barh(["routed"], [cost], left=[left], color=colour, label=name)
             left += cost
         chart.axes.barh(
@@ -66,7 +69,7 @@ def _reasons(failures: Sequence[Mapping[str, Any]]) -> str:
         chart.axes.bar_label(bars, labels, padding=3)
         chart.axes.invert_yaxis()
         chart.axes.margins(x=0.25)
-        chart.axes.set_xlabel("failed checks (with all above, of those shown)")
+        chart.axes.set_xlabel("failed checks (with all above)")
         chart.axes.grid(visible=False, axis="y")
     return chart.svg
 

@@ -63,12 +63,17 @@ def _seconds(value: Any) -> str:  # noqa: ANN401 - a number of JSON
     return f"{value:.1f} s" if value < 60 else f"{value / 60:.1f} min"  # noqa: PLR2004 - a minute
 
 
+def _milliseconds(value: Any) -> str:  # noqa: ANN401 - a number of JSON
+    return f"{value:,.0f}\N{NO-BREAK SPACE}ms".replace(",", "\N{NARROW NO-BREAK SPACE}")
+
+
 _KINDS: Mapping[str, Callable[[Any], str]] = {
     "count": lambda value: f"{value:,}".replace(",", "\N{NARROW NO-BREAK SPACE}"),
     "percent": lambda value: f"{100 * value:.1f}\N{NO-BREAK SPACE}%",
     "dollars": shown,
     "seconds": _seconds,
-    "milliseconds": lambda value: f"{value:,.0f}\N{NO-BREAK SPACE}ms".replace(",", "\N{NARROW NO-BREAK SPACE}"),
+    "milliseconds": _milliseconds,
+    "milliseconds apart": lambda value: _milliseconds(abs(value)),
 }
 
 
