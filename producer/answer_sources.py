@@ -20,4 +20,4 @@ def source_remarks(sources: Sequence[str]) -> list[str]:
 
 def left_aside(items: int) -> str:
     """Return what is told of documents that something else answered than is deployed now."""
-    return f"{items:,} documents that recordings or engines answered, or others than now, left aside"
+    return f"{items:,} documents left aside that a recording answered, or something else than would now"

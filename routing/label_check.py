@@ -88,8 +88,9 @@ class LabelCheck:
         if kind not in types and not _reads(comparator, kind, types):
             told = " or ".join(sorted(types - {"null"})) or "null"
             yield LabelProblem(
-                f"`{path}` is of type {kind} here and of type {told} in the task's schema, which `{comparator}` never"
-                " finds alike"
+                f"`{path}` is of type {kind} here and of type {told} in the task's schema; the comparator"
+                f" `{comparator}` never finds these alike",
+                "write it as the schema has it, or compare it otherwise",
             )
         elif isinstance(value, dict):
             yield from self._members(path, _inner(comparator), value, schemas)

@@ -61,8 +61,14 @@ def test_what_can_be_right_passes(label: JsonObject) -> None:
         ({"zzz": "A"}, "the task's schema has no field `zzz` (known there: a.b, anything, company"),
         ({"seller": {"citty": "A"}}, "no field `seller.citty` (did you mean `city`?)"),
         ({"lines": [{"name": "A"}, {"nam": "B"}]}, "no field `lines[*].nam`"),
-        ({"company": 7}, "`company` is of type number here and of type string in the task's schema, which `text`"),
-        ({"date": 20240102}, "`date` is of type number here and of type string in the task's schema, which `date`"),
+        (
+            {"company": 7},
+            "`company` is of type number here and of type string in the task's schema; the comparator `text`",
+        ),
+        (
+            {"date": 20240102},
+            "`date` is of type number here and of type string in the task's schema; the comparator `date`",
+        ),
         ({"paid": "yes"}, "`paid` is of type string here and of type boolean"),
         ({"paid": 1}, "`paid` is of type number"),
         ({"total": True}, "`total` is of type boolean"),

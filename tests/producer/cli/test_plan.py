@@ -128,10 +128,10 @@ def test_what_recordings_answered_is_no_history(cheapfirst: CommandLine, home_le
         "items_left_aside": 30,
         "answered_by": [],
     }
-    assert "30 documents that recordings or engines answered" in cheapfirst("plan", task, _inputs(task)).out
+    assert "30 documents left aside that a recording answered" in cheapfirst("plan", task, _inputs(task)).out
     advice = cheapfirst("advise", task, "--json").json
     assert (advice["rests_on"]["documents_tried_cheap"], advice["rests_on"]["items_left_aside"]) == (0, 30)
-    assert "30 documents that recordings or engines answered" in cheapfirst("advise", task).out
+    assert "30 documents left aside that a recording answered" in cheapfirst("advise", task).out
     with home_ledger.write() as connection:
         connection.execute(update(Job).values(created_ms=col(Job.created_ms) - 10 * DAY_MS))
     assert recent_volume(home_ledger, "notes", 30).items == 0
