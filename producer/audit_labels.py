@@ -32,8 +32,8 @@ def read_audit_labels(database: Database, task: FrozenTask, file: Path) -> tuple
     """Return the label (a JSON text) of each item a file has one for, and how many lines are still empty.
 
     A line is `{custom_id, expected}`, with `job` where several jobs have such an item; other keys are ignored. Raises
-    InvalidFileError with the first 100 mistakes: a broken line, an item nobody accepted, a label that no
-    answer could be like, an item labelled twice.
+    InvalidFileError with the first 100 mistakes: a broken line, an item nobody accepted, a label that does
+    not fit the task, an item labelled twice.
     """
     name = shown(file)
     rows = _rows(file, name)

@@ -54,6 +54,7 @@ def evidence_report(database: Database, reference: str, deployment: DeploymentSp
     sources = {AnswerSource(use.answered_by or AnswerSource.PROVIDER) for use in progress.models(database, job_id)}
     of_task = live_evidence(evidence.task_held_pairs(database, task.name, MOST_PAIRS, sources), compare, 1.0)
     spent = evidence.spent(database, job_id, last)
+    calls = evidence.call_latencies(database, job_id, LATENCY_BOUNDS_MS)
     return {
         **job_report(database, reference, deployment),
         "quality": None if measured is None else _quality(measured, margin),
@@ -74,7 +75,7 @@ def evidence_report(database: Database, reference: str, deployment: DeploymentSp
         "latency_histogram": {
             "bounds_ms": list(LATENCY_BOUNDS_MS),
             "items": evidence.item_latencies(database, job_id, LATENCY_BOUNDS_MS),
-            "calls": evidence.call_latencies(database, job_id, LATENCY_BOUNDS_MS),
+            "calls": {tier.tier: calls[tier.tier] for tier in standing.tiers if tier.tier in calls},
         },
         "classifier": _reliability(evidence.predictions(database, job_id, first)),
     }

@@ -95,7 +95,7 @@ def submit(database: Database, order: Order, home: Path) -> Submitted:
 
     The same order again goes on with its job: half written, interrupted, stopped or cancelled; one that is done stays
     as it is. A budget that is named replaces the job's. Raises InputsRefusedError, UsageError for inputs that are not
-    there, InvalidFileError where a label can never be right, JobConflictError where the name is taken by other content.
+    there, InvalidFileError where a label does not fit the task, JobConflictError where the name is taken by other content.
     """
     if order.name is not None:
         _check_name(order.name)
@@ -105,7 +105,7 @@ def submit(database: Database, order: Order, home: Path) -> Submitted:
     with tempfile.TemporaryDirectory(dir=waiting) as folder, Spool(Path(folder)) as spool:
         documents = _read(order, task)
         spool.fill(only_labelled(documents) if order.labelled_only else documents)
-        _require_labels_that_can_be_right(spool)
+        _require_labels_that_fit(spool)
         name = order.name or default_name(task, spool.fingerprint)
         refused = _keep_refusals(spool, home / "refused" / f"{name}.jsonl")
         _check(order, spool, refused)
@@ -150,8 +150,8 @@ def _check_name(name: str) -> None:
         )
 
 
-def _require_labels_that_can_be_right(spool: Spool) -> None:
-    """Raise InvalidFileError where documents bring labels that no answer could be like: nothing is lost by that."""
+def _require_labels_that_fit(spool: Spool) -> None:
+    """Raise InvalidFileError where documents bring labels that do not fit the task: nothing is lost by that."""
     if not spool.refused[RefusalCode.INVALID_LABEL]:
         return
     mistakes = Mistakes()

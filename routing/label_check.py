@@ -1,4 +1,4 @@
-"""Whether a label can be right at all: its fields are the schema's, and an accepted answer can be like its values."""
+"""Whether a label fits its task: its fields are the schema's, and an accepted answer can be like its values."""
 
 from __future__ import annotations
 
@@ -45,9 +45,10 @@ class LabelProblem:
 
 
 class LabelCheck:
-    """Checks labels against one task's schema and comparators. What it refuses no accepted answer could be alike.
+    """Checks labels against one task's schema and comparators.
 
-    What it lets pass may still be wrong: the words of a label are the user's.
+    It refuses fields that no model is asked for, and values that no answer of the schema's types could be like. What it
+    lets pass may still be wrong: the words of a label are the user's.
     """
 
     def __init__(self, json_schema: JsonObject, comparators: Mapping[str, str]) -> None:

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 def read_labels(path: Path, check: LabelCheck) -> dict[str, JsonObject]:
     """Return the expected output of each custom_id from JSONL lines `{custom_id, expected}`. All of it is in memory.
 
-    Raises InvalidFileError with the first 100 mistakes: a broken line, a missing key, an id told twice, a label that no
-    answer could be like. The same mistake in many labels is told once, with how many more lines have it.
+    Raises InvalidFileError with the first 100 mistakes: a broken line, a missing key, an id told twice, a label that
+    does not fit the task. The same mistake in many labels is told once, with how many more lines have it.
     """
     labels: dict[str, JsonObject] = {}
     mistakes = Mistakes()
