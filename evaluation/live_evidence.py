@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from evaluation.statistics.needed import more_needed
 from evaluation.statistics.safety import AGGRESSIVE, MARGIN, Safety
 from routing.bounded_mean import BoundedMean
 from routing.confidence_sequence import Interval, mean_interval, share_interval
@@ -55,12 +56,33 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True)
+class Mean:
+    """A mean of `count` values, one at least, with the total of their squares: enough for its interval."""
+
+    count: int
+    mean: float
+    total_of_squares: float
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> Mean:
+        """Return the mean of these values."""
+        return cls(len(values), sum(values) / len(values), sum(value * value for value in values))
+
+    def interval(self, count: int | None = None) -> Interval:
+        """Return its interval; with `count`, the one that so many values would have, were they like those seen."""
+        number = self.count if count is None else count
+        return mean_interval(number, self.mean * number, self.total_of_squares * number / self.count, ALPHA)
+
+
+@dataclass(frozen=True, slots=True)
 class LiveEvidence:
     """What `pairs` measured items show. Shares are of items, money is nano-dollars, times are milliseconds.
 
     An accepted answer is `differing` where any field differs from the last tier's, which counts as wrong though it may
     be the better one. `lost` is the same as a share of all items of the job: those the last tier answered lose nothing.
-    `course` is how the estimates stood after a growing number of items, in the order in which these ended.
+    `more_needed` is how many further items would show more than `Safety.NOT_ENOUGH_DATA`, if they are like those seen;
+    None where something is shown, or no number would do. `course` is how the estimates stood after a growing number of
+    items, in the order in which these ended.
     """
 
     pairs: int
@@ -68,10 +90,9 @@ class LiveEvidence:
     wrong: Interval
     lost: Interval
     safety: Safety
-    last_cost_nano_usd: Interval
-    mean_last_cost_nano_usd: float
-    faster_ms: Interval
-    mean_faster_ms: float
+    more_needed: int | None
+    last_cost_nano_usd: Mean
+    faster_ms: Mean
     differences: tuple[Difference, ...]
     course: tuple[Standing, ...]
 
@@ -89,19 +110,23 @@ def live_evidence(
         return None
     course = _course([(pair, bool(fields)) for pair, fields in compared])
     wrong = course[-1].wrong
-    lost = Interval(wrong.low * accepted_share, wrong.high * accepted_share)
-    costs = [float(pair.last_cost_nano_usd) for pair, _ in compared]
-    faster = [float(pair.last_provider_ms - pair.provider_ms) for pair, _ in compared]
+    pairs_seen, differing = len(compared), course[-1].differing
+    lost = _lost(wrong, accepted_share)
+
+    def is_shown(count: int) -> bool:
+        like_these = share_interval(round(differing * count / pairs_seen), count, ALPHA)
+        return _safety(_lost(like_these, accepted_share), margin) is not Safety.NOT_ENOUGH_DATA
+
+    safety = _safety(lost, margin)
     return LiveEvidence(
-        pairs=len(compared),
-        differing=course[-1].differing,
+        pairs=pairs_seen,
+        differing=differing,
         wrong=wrong,
         lost=lost,
-        safety=_safety(lost, margin),
-        last_cost_nano_usd=_mean(costs),
-        mean_last_cost_nano_usd=sum(costs) / len(costs),
-        faster_ms=_mean(faster),
-        mean_faster_ms=sum(faster) / len(faster),
+        safety=safety,
+        more_needed=more_needed(pairs_seen, is_shown) if safety is Safety.NOT_ENOUGH_DATA else None,
+        last_cost_nano_usd=Mean.of([float(pair.last_cost_nano_usd) for pair, _ in compared]),
+        faster_ms=Mean.of([float(pair.last_provider_ms - pair.provider_ms) for pair, _ in compared]),
         differences=tuple(
             Difference(pair.custom_id, name, *values) for pair, fields in compared for name, values in fields.items()
         ),
@@ -140,13 +165,13 @@ def _spared(own: int, last: int) -> float:
     return (last - own) / max(own, last) if own or last else 0.0
 
 
+def _lost(wrong: Interval, accepted_share: float) -> Interval:
+    return Interval(wrong.low * accepted_share, wrong.high * accepted_share)
+
+
 def _safety(lost: Interval, margin: float) -> Safety:
     if lost.high <= margin:
         return Safety.SAFE
     if lost.low > margin * AGGRESSIVE:
         return Safety.TOO_AGGRESSIVE
     return Safety.WATCH if lost.low > margin else Safety.NOT_ENOUGH_DATA
-
-
-def _mean(values: Sequence[float]) -> Interval:
-    return mean_interval(len(values), sum(values), sum(value * value for value in values), ALPHA)

@@ -16,6 +16,7 @@ from routing.completion import TokenUsage
 from routing.confidence_sequence import Interval
 from routing.errors import NotFoundError
 from routing.money import NANO_PER_USD
+from routing.price import PriceList
 from routing.trial import TrialPath
 from storage.task_volume import recent_volume, rule_matches
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from evaluation.advice.advice import Advice
     from evaluation.advice.case import Terms
     from evaluation.planning.history import History
-    from routing.price import PriceList
+    from routing.deployment import AnswerSource, DeploymentSpec
     from routing.rollout import Rollout
     from routing.task import FrozenTask
     from storage.database import Database
@@ -46,6 +47,8 @@ class LedgerEvidence:
     items_per_month: float | None
     jobs: int
     jobs_left_aside: int
+    items_left_aside: int
+    answered_by: tuple[AnswerSource, ...]
 
 
 @dataclass(slots=True)
@@ -102,11 +105,11 @@ class _Tally:
 
 
 def ledger_evidence(
-    database: Database, task: FrozenTask, rollout: Rollout, prices: PriceList, terms: Terms
+    database: Database, task: FrozenTask, rollout: Rollout, deployment: DeploymentSpec, terms: Terms
 ) -> LedgerEvidence:
     """Return what this ledger holds of a task, as far as its jobs called as they would now."""
-    running = rollout.applied(task)
-    past, historian = TaskHistory(database, task, rollout), Historian(running, prices)
+    running, prices = rollout.applied(task), PriceList(deployment.models)
+    past, historian = TaskHistory(database, task, rollout, deployment), Historian(running, prices)
     tally = _Tally(task.tiers[-1].name, prices, terms.latency_budget_ms)
     seen = set()
     for item, path in past.read():
@@ -126,6 +129,8 @@ def ledger_evidence(
         items_per_month=_items_per_month(database, task.name),
         jobs=len(past.job_ids),
         jobs_left_aside=past.jobs_left_aside,
+        items_left_aside=past.items_left_aside,
+        answered_by=tuple(sorted(past.answered_by)),
     )
 
 
@@ -189,8 +194,8 @@ def told(case: RoutingCase, terms: Terms, evidence: LedgerEvidence | None) -> di
     }
 
 
-def _rests_on(case: RoutingCase, evidence: LedgerEvidence | None) -> dict[str, int]:
-    counts = {
+def _rests_on(case: RoutingCase, evidence: LedgerEvidence | None) -> dict[str, Any]:
+    counts: dict[str, Any] = {
         "documents_tried_cheap": case.tried,
         "answers_of_the_last_tier": case.last.count,
         "documents_asked_of_the_last_tier": case.asked,
@@ -198,7 +203,12 @@ def _rests_on(case: RoutingCase, evidence: LedgerEvidence | None) -> dict[str, i
     }
     if evidence is None:
         return counts
-    return counts | {"jobs": evidence.jobs, "jobs_left_aside": evidence.jobs_left_aside}
+    return counts | {
+        "jobs": evidence.jobs,
+        "jobs_left_aside": evidence.jobs_left_aside,
+        "items_left_aside": evidence.items_left_aside,
+        "answered_by": list(evidence.answered_by),
+    }
 
 
 def _figures(case: RoutingCase, terms: Terms, advice: Advice) -> dict[str, Any]:

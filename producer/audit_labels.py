@@ -8,14 +8,14 @@ import orjson
 
 from producer.documents.formats.jsonl import read_rows
 from producer.documents.limits import IntakeLimits
+from producer.documents.mistakes import Mistakes
 from producer.documents.opening import open_regular
 from producer.documents.refusal import RefusedInputError
 from producer.documents.row import BadRow
 from producer.documents.sources import shown
 from producer.documents.storable import value_problem
 from routing.errors import InvalidFileError, Problem
-from routing.field_names import field_names
-from routing.file_errors import nearest
+from routing.label_check import LabelCheck, LabelProblem
 from storage import audits
 
 if TYPE_CHECKING:
@@ -27,29 +27,28 @@ if TYPE_CHECKING:
     from routing.task import FrozenTask
     from storage.database import Database
 
-_MOST_PROBLEMS = 100
-_ANY_FIELD = "*"
-
 
 def read_audit_labels(database: Database, task: FrozenTask, file: Path) -> tuple[dict[tuple[int, int], str], int]:
     """Return the label (a JSON text) of each item a file has one for, and how many lines are still empty.
 
     A line is `{custom_id, expected}`, with `job` where several jobs have such an item; other keys are ignored. Raises
-    InvalidFileError with the first 100 mistakes: a broken line, an item nobody accepted, a field the schema lacks, an
-    item labelled twice.
+    InvalidFileError with the first 100 mistakes: a broken line, an item nobody accepted, a label that does
+    not fit the task, an item labelled twice.
     """
     name = shown(file)
     rows = _rows(file, name)
     known = audits.keys_of(database, task.name, [_custom_id(row) for row in rows if not isinstance(row, BadRow)])
-    fields = {path for path in field_names(task.output.json_schema) if "." not in path and "[" not in path}
+    check = LabelCheck.of_task(task)
     labels: dict[tuple[int, int], JsonObject] = {}
-    problems: list[Problem] = []
+    mistakes = Mistakes()
     for row in rows:
-        problem = _take(row, known, fields, labels)
-        if problem is not None:
-            problems.append(Problem(name, row.line or 0, 1, *problem))
-    if problems:
-        raise InvalidFileError(problems[:_MOST_PROBLEMS])
+        problem = _take(row, known, check, labels)
+        if isinstance(problem, LabelProblem):
+            mistakes.add_label(name, row.line, problem)
+        elif problem:
+            mistakes.add(name, row.line, problem)
+    if problems := mistakes.problems():
+        raise InvalidFileError(problems)
     filled = {
         key: orjson.dumps(expected, option=orjson.OPT_SORT_KEYS).decode()
         for key, expected in labels.items()
@@ -74,35 +73,27 @@ def _custom_id(row: Row) -> str:
 def _take(
     row: Row | BadRow,
     known: Mapping[str, Mapping[str, tuple[int, int]]],
-    fields: set[str],
+    check: LabelCheck,
     labels: dict[tuple[int, int], JsonObject],
-) -> tuple[str, str] | None:
-    """Add one line's label, and return what is wrong with it and what may be meant."""
+) -> str | LabelProblem | None:
+    """Add one line's label, and return what is wrong with it."""
     if isinstance(row, BadRow):
-        return row.reason, ""
+        return row.reason
     value = row.value if isinstance(row.value, dict) else {}
     custom_id, expected, job = value.get("custom_id"), value.get("expected"), value.get("job")
     if not isinstance(custom_id, str) or not isinstance(expected, dict):
-        return "it is not an object with a string `custom_id` and an object `expected`", ""
-    problem = _label_problem(expected, fields)
-    if problem is not None:
+        return "it is not an object with a string `custom_id` and an object `expected`"
+    problem = check.problem(expected) or value_problem(expected)
+    if problem:
         return problem
     key = _key(job, known.get(custom_id, {}))
     if key is None:
         where = "this task" if job is None else f"job {job!r}"
-        return f"no item {custom_id!r} of {where} is done", ""
+        return f"no item {custom_id!r} of {where} is done"
     if key in labels:
-        return f"the item {custom_id!r} has a label above", ""
+        return f"the item {custom_id!r} has a label above"
     labels[key] = expected
     return None
-
-
-def _label_problem(expected: JsonObject, fields: set[str]) -> tuple[str, str] | None:
-    for field in expected:
-        if field not in fields and _ANY_FIELD not in fields:
-            return f"the task's schema has no field {field!r}", nearest(field, fields)
-    problem = value_problem(expected)
-    return (problem, "") if problem else None
 
 
 def _key(job: object, by_job: Mapping[str, tuple[int, int]]) -> tuple[int, int] | None:

@@ -10,6 +10,7 @@ from evaluation.accuracy import field_scores
 from evaluation.audit import draw, newest_estimate
 from evaluation.live_evidence import ALPHA
 from evaluation.pair_comparison import PairComparison
+from evaluation.replay.recording_row import KIND
 from producer.audit_labels import read_audit_labels
 from producer.rollouts import user_name
 from routing.comparison import Comparison
@@ -76,14 +77,22 @@ def take_labels(database: Database, task: FrozenTask, file: Path) -> TakenLabels
 
 
 def labelled_rows(database: Database, task: FrozenTask) -> Iterator[dict[str, Any]]:
-    """Yield a row with text and label for each item of a task that a person has labelled: an input of `eval`.
+    """Yield a row with document and label for each item of a task that a person has labelled: an input of `eval`.
 
-    Of a custom id that several jobs have, the newest one's.
+    It is of the form of a recording without answers, which is read alike whatever keys the task's own rows have. Of a
+    custom id that several jobs have, the newest one's.
     """
     documents = audits.documents(database, audits.labelled_keys(database, task.name))
     for document in {document.custom_id: document for document in documents}.values():
-        expected = json.loads(document.expected or "{}")
-        yield {"custom_id": document.custom_id, "text": document.text, "expected": expected}
+        yield {
+            "kind": KIND,
+            "custom_id": document.custom_id,
+            "text": document.text,
+            "pages": document.pages,
+            "metadata": json.loads(document.metadata),
+            "expected": json.loads(document.expected or "{}"),
+            "models": {},
+        }
 
 
 def audit_figures(database: Database, task: FrozenTask) -> dict[str, object] | None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from evaluation.calibration.derivation import Goal, derive
 from evaluation.calibration.item import CalibrationItem, Signal
 from evaluation.paths.item import facts_of, path_items
+from producer.evaluating import sources_of
 from producer.json_text import json_page
 from producer.rollouts import change, current, roll_back_version, user_name
 from routing.calibration import Calibration, Thresholds, basis_of
@@ -97,6 +98,7 @@ def keep_calibration(
         "margin": ruler.margin,
         "confidence": ruler.confidence,
         "by": ruler.by,
+        "answered_by": sources_of(database, ran.values()),
         "spent_usd": sum(to_usd(NanoUsd(job.cost_nano_usd)) for job in ran.values()),
         "everywhere": _told(items, everywhere, ruler.margin),
         "strata": {

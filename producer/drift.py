@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from routing.drift.signal import ALARM_ALPHA, ALPHA, REFERENCE, SignalName
 from storage import drift
-from workers.drift_watch import advance
+from workers.drift_watch import PAGE, advance
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -31,6 +31,7 @@ def drift_figures(database: Database, task_name: str, pages: int | None = None) 
     signals = advance(database, task_name, pages)
     return {
         "false_alarm_rate": ALARM_ALPHA,
+        "assumes": f"beyond {PAGE} documents of a job, its input comes in no particular order",
         "signals": {str(name): _signal(signal) for name, signal in signals.items()},
     }
 
@@ -64,6 +65,22 @@ def drift_lines(figures: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             yield name, f"{title}: no change shown in {seen} observations; {_change(signal)}"
         else:
             yield name, f"{title}: CHANGED, sure after {alarm['after']} of {seen} observations; {_change(signal)}"
+
+
+def alarm_meaning(figures: Mapping[str, Any]) -> list[str]:
+    """Return what an alarm can mean, in lines; nothing without one."""
+    if not any(signal["alarm"] for signal in figures["signals"].values()):
+        return []
+    return [
+        "An alarm says that later answers are not like the first ones: the model has changed, or the documents have.",
+        f"Input that is sorted (by customer or kind, say) over more than {PAGE:,} documents of a job changes too, and",
+        "no rate of false alarms is promised for it. Where that is no news: shuffle the input, then `--restart`.",
+    ]
+
+
+def nothing_observed(figures: Mapping[str, Any]) -> bool:
+    """Whether no signal has seen anything yet."""
+    return not any(signal["observations"] for signal in figures["signals"].values())
 
 
 def drift_summary(figures: Mapping[str, Any]) -> list[str]:

@@ -12,14 +12,15 @@ from evaluation.statistics.safety import MARGIN
 from producer.json_text import json_page
 from producer.rollouts import user_name
 from routing.comparison import Comparison
+from routing.deployment import AnswerSource
 from routing.errors import UsageError
 from routing.field_path import check_path
 from routing.item_facts import FACT_NAMES
 from routing.money import NanoUsd, to_usd
-from storage import evaluations, jobs, trials
+from storage import evaluations, jobs, progress, trials
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from evaluation.paths.item import PathItem
     from routing.json_value import JsonObject
@@ -62,10 +63,17 @@ def keep_evaluation(
     for path, job in ran.items():
         found["paths"][path]["job"] = job.name
     told = {"task": task.name, "items": max(len(items) for items in paths.values()), **found}
+    told["answered_by"] = sources_of(database, ran.values())
     told["spent_usd"] = sum(to_usd(NanoUsd(job.cost_nano_usd)) for job in ran.values())
     numbers = {path.value: job.id for path, job in ran.items()}
     number = evaluations.add(database, task.name, numbers, json_page(told).decode(), user_name())
     return {"evaluation": number, **told}
+
+
+def sources_of(database: Database, ran: Iterable[JobRecord]) -> list[AnswerSource]:
+    """Return what gave the answers of these jobs. Reads all of their calls."""
+    uses = (use for job in ran for use in progress.models(database, job.id))
+    return sorted({AnswerSource(use.answered_by or AnswerSource.PROVIDER) for use in uses})
 
 
 def compare_evaluations(database: Database, first: int, second: int) -> dict[str, Any]:

@@ -14,12 +14,12 @@ def evidence_lines(report: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Yield titles and sentences: of a job's measured items, its task's, a person's labels, and drift."""
     found = report.get("evidence") or {"job": None, "task": None}
     if found["job"] is not None:
-        yield "an answer", _spared(found["job"])
+        yield "an answer", f"accepted below the last tier is {_spared(found['job'])}"
     if found["task"] is not None:
         task = found["task"]
         counts = f"{task['differing']} of {task['measured_items']} measured items"
         differ = f"{counts} differ from the last tier's answer ({_ends(task['wrong_interval'])} do)"
-        yield "all jobs", f"{differ}; {_spared(task)}"
+        yield "all jobs", f"{differ}; such an answer is {_spared(task)}"
     if report.get("audit") is not None:
         yield "audit", audit_line(report["audit"])
     if report.get("drift") is not None:
@@ -41,11 +41,17 @@ def audit_line(audit: Mapping[str, Any]) -> str:
 
 
 def _spared(found: Mapping[str, Any]) -> str:
-    cheaper, sooner = found["cheaper_share"], found["sooner_share"]
-    return (
-        f"cheaper by {cheaper:.1%} ({_ends(found['cheaper_interval'])}), sooner by {sooner:.1%}"
-        f" ({_ends(found['sooner_interval'])}) than the last tier's"
-    )
+    cost = _by(("cheaper", "dearer"), found["cheaper_share"], found["cheaper_interval"])
+    time = _by(("sooner", "later"), found["sooner_share"], found["sooner_interval"])
+    return f"{cost} and {time} than the last tier's"
+
+
+def _by(words: tuple[str, str], share: float, interval: Sequence[float]) -> str:
+    """Return how much more of something there is; of its opposite, with the ends turned round, below nothing."""
+    more, less = words
+    if share < 0:
+        return f"{-share:.1%} {less} ({_ends([-end for end in reversed(interval)])})"
+    return f"{share:.1%} {more} ({_ends(interval)})"
 
 
 def _ends(interval: Sequence[float]) -> str:

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 
 from evaluation.live_evidence import ALPHA, live_evidence
 from evaluation.pair_comparison import PairComparison
+from evaluation.statistics.needed import more_needed
 from evaluation.statistics.safety import MARGIN
 from producer.auditing import audit_figures
 from producer.drift import drift_figures
 from producer.report import job_report
+from routing.deployment import AnswerSource
 from routing.money import NanoUsd, to_usd
 from storage import evidence, jobs, progress
 
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
 
 STRETCHES = 40
 BINS = 10
+SHOWN_WITHIN = 0.1
+"""How wide the interval of a saving may be that does not tell whether anything is saved at all."""
 MOST_DIFFERENCES = 20
 MOST_PAIRS = 20_000
 """Measured items of a task that its evidence rests on, the newest jobs'."""
@@ -37,8 +41,8 @@ def evidence_report(database: Database, reference: str, deployment: DeploymentSp
     """Return `job_report` with what rests on single calls, as JSON values; money is `Decimal` dollars.
 
     `quality`, `saving`, `frontier` and `evidence` rest on measured items (`rollout.holdout`) and are None without any,
-    as `audit` is without labels. Reads every call of the job. Raises NotFoundError, UsageError where a custom
-    comparator fails.
+    as `audit` is without labels. Of other jobs of the task, those items count that the same sources answered as this
+    job's. Reads every call of the job. Raises NotFoundError, UsageError where a custom comparator fails.
     """
     standing = progress.read(database, reference)
     job_id = standing.job.id
@@ -47,14 +51,17 @@ def evidence_report(database: Database, reference: str, deployment: DeploymentSp
     margin = MARGIN if task.target is None else task.target.margin
     compare = PairComparison(task)
     measured = live_evidence(evidence.held_pairs(database, job_id), compare, _accepted_share(standing), margin)
-    of_task = live_evidence(evidence.task_held_pairs(database, task.name, MOST_PAIRS), compare, 1.0)
+    sources = {AnswerSource(use.answered_by or AnswerSource.PROVIDER) for use in progress.models(database, job_id)}
+    of_task = live_evidence(evidence.task_held_pairs(database, task.name, MOST_PAIRS, sources), compare, 1.0)
     spent = evidence.spent(database, job_id, last)
+    calls = evidence.call_latencies(database, job_id, LATENCY_BOUNDS_MS)
     return {
         **job_report(database, reference, deployment),
         "quality": None if measured is None else _quality(measured, margin),
         "saving": None if measured is None else _saving(measured, standing, spent),
         "frontier": None if measured is None else _frontier(measured, standing, spent),
         "evidence": {
+            "answered_by": sorted(sources),
             "job": None if measured is None else _evidence(measured.course),
             "task": None if of_task is None else _evidence(of_task.course),
         },
@@ -68,7 +75,7 @@ def evidence_report(database: Database, reference: str, deployment: DeploymentSp
         "latency_histogram": {
             "bounds_ms": list(LATENCY_BOUNDS_MS),
             "items": evidence.item_latencies(database, job_id, LATENCY_BOUNDS_MS),
-            "calls": evidence.call_latencies(database, job_id, LATENCY_BOUNDS_MS),
+            "calls": {tier.tier: calls[tier.tier] for tier in standing.tiers if tier.tier in calls},
         },
         "classifier": _reliability(evidence.predictions(database, job_id, first)),
     }
@@ -107,6 +114,7 @@ def _quality(measured: LiveEvidence, margin: float) -> dict[str, object]:
         "margin": margin,
         "confidence": 1 - ALPHA,
         "safety": str(measured.safety),
+        "more_needed": measured.more_needed,
     }
 
 
@@ -114,25 +122,37 @@ def _saving(measured: LiveEvidence, standing: Progress, spent: evidence.Spent) -
     """Return the saving against the last tier alone, whose cost is measured on the items both tiers answered.
 
     Items the last tier answered anyway count with what it cost there; the others with the mean of the measured calls.
+    It is shown where its interval leaves out nothing saved, or is no wider than `SHOWN_WITHIN`.
     """
     below = sum(tier.accepted for tier in standing.tiers[:-1])
     routed = standing.job.cost_nano_usd - spent.measuring_nano_usd
     costs = measured.last_cost_nano_usd
-    low, mean, high = (
-        spent.last_tier_nano_usd + below * cost
-        for cost in (max(costs.low, 0.0), measured.mean_last_cost_nano_usd, costs.high)
-    )
+    mean = spent.last_tier_nano_usd + below * costs.mean
+
+    def interval(count: int | None = None) -> list[float | None]:
+        ends = costs.interval(count)
+        return [_saved(routed, spent.last_tier_nano_usd + below * end) for end in (max(ends.low, 0.0), ends.high)]
+
+    is_shown = _shows(interval())
+    needed = None if is_shown else more_needed(measured.pairs, lambda count: _shows(interval(count)))
     return {
+        "is_shown": is_shown,
+        "more_needed": needed,
         "spent_usd": to_usd(NanoUsd(routed)),
         "measuring_usd": to_usd(NanoUsd(spent.measuring_nano_usd)),
         "baseline_usd": to_usd(NanoUsd(round(mean))),
         "baseline_kind": "measured",
         "saved_fraction": _saved(routed, mean),
-        "saved_interval": [_saved(routed, low), _saved(routed, high)],
+        "saved_interval": interval(),
         "confidence": 1 - ALPHA,
-        "mean_faster_ms": round(measured.mean_faster_ms, 1),
-        "faster_ms": _ends(measured.faster_ms),
+        "mean_faster_ms": round(measured.faster_ms.mean, 1),
+        "faster_ms": _ends(measured.faster_ms.interval()),
     }
+
+
+def _shows(saved: Sequence[float | None]) -> bool:
+    low, high = saved
+    return low is not None and high is not None and (low > 0 or high < 0 or high - low <= SHOWN_WITHIN)
 
 
 def _saved(spent: float, baseline: float) -> float | None:
@@ -153,7 +173,7 @@ def _frontier(measured: LiveEvidence, standing: Progress, spent: evidence.Spent)
     wrong = measured.differing / measured.pairs
     first = standing.tiers[0]
     calls = first.accepted + first.escalated + first.failed
-    always = (spent.last_tier_nano_usd + below * measured.mean_last_cost_nano_usd) / ended
+    always = (spent.last_tier_nano_usd + below * measured.last_cost_nano_usd.mean) / ended
     routed = (standing.job.cost_nano_usd - spent.measuring_nano_usd) / ended
     alone = first.cost_nano_usd / calls if calls else 0.0
     return [

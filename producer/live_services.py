@@ -100,7 +100,7 @@ async def open_services(task: Path, deployment: Path | None, settings: Settings 
     handler = ItemHandler(
         database,
         models,
-        Accountant(PriceList(spec.models)),
+        Accountant(spec),
         spec.flags,
         AnswerCache(database, spec.models),
         RunningJobs(database),

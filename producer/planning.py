@@ -37,6 +37,7 @@ class Plan:
 
     task: FrozenTask
     seen: Seen
+    past: TaskHistory
     history: History
     confidence: float
     paces: Mapping[str, Pace]
@@ -55,7 +56,13 @@ class Plan:
             "holdout": survey.holdout,
             "confidence": self.confidence,
             "basis": "history" if history.is_enough else "bounds",
-            "history": {"items": history.items, "jobs": history.jobs, "jobs_left_aside": history.jobs_left_aside},
+            "history": {
+                "items": history.items,
+                "jobs": history.jobs,
+                "jobs_left_aside": history.jobs_left_aside,
+                "items_left_aside": self.past.items_left_aside,
+                "answered_by": sorted(self.past.answered_by),
+            },
             "queues": {
                 tier: {
                     "concurrency": pace.concurrency,
@@ -104,12 +111,12 @@ def plan(
 ) -> Plan:
     """Return the plan of what was seen, from this ledger's past of the task where there is enough of it."""
     running = rollout.applied(task)
-    past, historian = TaskHistory(database, task, rollout), Historian(running, prices)
+    past, historian = TaskHistory(database, task, rollout, deployment), Historian(running, prices)
     for item, path in past.read():
         historian.add(item, path)
     history = historian.history
     history.jobs, history.jobs_left_aside = len(past.job_ids), past.jobs_left_aside
-    return Plan(task, seen, history, confidence, paces_of(running, deployment))
+    return Plan(task, seen, past, history, confidence, paces_of(running, deployment))
 
 
 def paces_of(task: FrozenTask, deployment: DeploymentSpec) -> dict[str, Pace]:

@@ -5,10 +5,13 @@ from __future__ import annotations
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
+from routing.completion import TokenUsage
 from routing.errors import UsageError
 from routing.price import PriceList
 
 if TYPE_CHECKING:
+    from decimal import Decimal
+
     from routing.deployment import DeploymentSpec
     from routing.task import FrozenTask
     from workers.settings import Settings
@@ -30,6 +33,16 @@ def require_models(deployment: DeploymentSpec, task: FrozenTask) -> None:
                 f"The task `{task.name}` names the model `{name}`, which the deployment does not have.",
                 f"Did you mean `{close[0]}`?" if close else "Add it under `models`.",
             )
+
+
+def require_budget(deployment: DeploymentSpec, task: FrozenTask, budget_usd: Decimal | None) -> None:
+    """Raise UsageError where a budget allows no call at all: it is nothing, and a model of the task costs something."""
+    prices, a_call = PriceList(deployment.models), TokenUsage(1_000_000, 1_000_000)
+    if budget_usd == 0 and any(prices.most(model, a_call) for model in models_of(task)):
+        raise UsageError(
+            "A budget of $0 allows no call, so nothing was started.",
+            "Name a greater one, or leave --budget out; `cheapfirst eval show N` shows again what was found.",
+        )
 
 
 def require_keys_and_prices(settings: Settings, deployment: DeploymentSpec) -> None:

@@ -11,17 +11,23 @@ from producer.home import make_folder
 from producer.json_text import json_page
 from producer.progress import job_figures
 from routing.comparison import Comparison
+from routing.deployment import AnswerSource
 from routing.errors import UsageError
 from routing.money import NanoUsd, to_usd
-from storage import jobs, progress, results
+from storage import evidence, jobs, progress, results
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from routing.deployment import DeploymentSpec, ModelSpec
+    from routing.deployment import DeploymentSpec
     from storage.database import Database
     from storage.progress import ModelUse
 
+_KINDS = {
+    AnswerSource.PROVIDER: "provider",
+    AnswerSource.ENGINE: "offline engine",
+    AnswerSource.RECORDING: "recorded model",
+}
 P50 = 0.5
 P95 = 0.95
 
@@ -30,8 +36,9 @@ def job_report(database: Database, reference: str, deployment: DeploymentSpec | 
     """Return the report of a job, by its name or number, as JSON values; money is `Decimal` dollars.
 
     `baseline_usd` is what the last tier alone would have cost for the items that have ended. `accuracy` is there where
-    labels are, and counts an item that failed as wrong. The deployment tells which models are offline engines or
-    recordings. Reads every ended item: for the end of a job, not for watching it. Raises NotFoundError.
+    labels are, and counts an item that failed as wrong. Calls tell whether offline engines or recordings answered; of
+    older ones, the deployment does. Reads every ended item: for the end of a job, not for watching it. Raises
+    NotFoundError.
     """
     standing = progress.read(database, reference)
     job = standing.job
@@ -58,6 +65,7 @@ def job_report(database: Database, reference: str, deployment: DeploymentSpec | 
             }
             for tier in standing.tiers
         },
+        "measuring_usd": to_usd(NanoUsd(evidence.spent(database, job.id, "").measuring_nano_usd)),
         "failures": dict(by_check.most_common()),
         "failures_by_field": [
             {"tier": failure.tier, "check": failure.check, "field": failure.field, "count": failure.count}
@@ -95,22 +103,22 @@ def _accuracy(database: Database, job_id: int) -> dict[str, object] | None:
 
 
 def _model(use: ModelUse, deployment: DeploymentSpec | None) -> dict[str, object]:
-    spec = None if deployment is None else deployment.models.get(use.model)
     return {
         "tier": use.tier,
         "model": use.model,
-        "kind": None if deployment is None or spec is None else _kind(spec, deployment),
+        "kind": _kind(use, deployment),
         "price_source": use.price_source,
         "attempts": use.attempts,
         "tokens_estimated": bool(use.estimated),
     }
 
 
-def _kind(spec: ModelSpec, deployment: DeploymentSpec) -> str:
-    server = deployment.servers.get(spec.server)
-    if server is None:
-        return "provider"
-    return "offline engine" if server.engines else "recorded model"
+def _kind(use: ModelUse, deployment: DeploymentSpec | None) -> str | None:
+    """Return what answered, as the calls say; where they do not, what would answer now, None where nobody knows."""
+    if use.answered_by is not None:
+        return _KINDS[AnswerSource(use.answered_by)]
+    known = deployment is not None and use.model in deployment.models
+    return _KINDS[deployment.answer_source(use.model)] if deployment is not None and known else None
 
 
 def write_report(report: dict[str, object], file: Path) -> Path:

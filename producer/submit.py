@@ -14,11 +14,14 @@ import orjson
 
 from producer.documents.intake import read_documents
 from producer.documents.labels import only_labelled, read_labels
+from producer.documents.mistakes import Mistakes
+from producer.documents.refusal import RefusalCode
 from producer.documents.selection import only_named
 from producer.documents.sources import shown
 from producer.documents.spool import Spool
 from producer.home import make_folder
-from routing.errors import UsageError
+from routing.errors import InvalidFileError, UsageError
+from routing.label_check import LabelCheck, LabelProblem
 from routing.money import NanoUsd, to_nano_usd
 from routing.row_reader import RowReader
 from routing.task import BudgetSpec, FrozenTask
@@ -27,7 +30,7 @@ from storage.jobs import NewItem
 from storage.states import JobState
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from decimal import Decimal
 
     from producer.documents.refusal import Refusal
@@ -92,7 +95,7 @@ def submit(database: Database, order: Order, home: Path) -> Submitted:
 
     The same order again goes on with its job: half written, interrupted, stopped or cancelled; one that is done stays
     as it is. A budget that is named replaces the job's. Raises InputsRefusedError, UsageError for inputs that are not
-    there, JobConflictError where the name is taken by other content.
+    there, InvalidFileError where a label does not fit the task, JobConflictError where the name is taken by other content.
     """
     if order.name is not None:
         _check_name(order.name)
@@ -100,11 +103,9 @@ def submit(database: Database, order: Order, home: Path) -> Submitted:
     task = order.task.model_copy(update={"budget": BudgetSpec()})
     waiting = make_folder(home / "intake")
     with tempfile.TemporaryDirectory(dir=waiting) as folder, Spool(Path(folder)) as spool:
-        labels = read_labels(order.labels) if order.labels is not None else None
-        documents = read_documents(order.inputs, RowReader(task.input), labels=labels)
-        if order.only is not None:
-            documents = only_named(documents, order.only)
+        documents = _read(order, task)
         spool.fill(only_labelled(documents) if order.labelled_only else documents)
+        _require_labels_that_fit(spool)
         name = order.name or default_name(task, spool.fingerprint)
         refused = _keep_refusals(spool, home / "refused" / f"{name}.jsonl")
         _check(order, spool, refused)
@@ -125,6 +126,15 @@ def submit(database: Database, order: Order, home: Path) -> Submitted:
     return Submitted(jobs.find(database, name), created, refused)
 
 
+def _read(order: Order, task: FrozenTask) -> Iterator[Document | Refusal]:
+    rows = RowReader(task.input)
+    if order.only is not None:
+        return only_named(read_documents(order.inputs, rows), order.only)
+    check = LabelCheck.of_task(task)
+    labels = read_labels(order.labels, check) if order.labels is not None else None
+    return read_documents(order.inputs, rows, labels=labels, label_check=check)
+
+
 def default_name(task: FrozenTask, content_hash: str) -> str:
     """Return the name of a job that was given none: the task's, and a digest of the task and the content."""
     digest = sha256(f"{task.fingerprint}{content_hash}".encode()).hexdigest()
@@ -138,6 +148,17 @@ def _check_name(name: str) -> None:
             " neither dot nor dash, and is not a number.",
             "Choose another, or leave it out.",
         )
+
+
+def _require_labels_that_fit(spool: Spool) -> None:
+    """Raise InvalidFileError where documents bring labels that do not fit the task: nothing is lost by that."""
+    if not spool.refused[RefusalCode.INVALID_LABEL]:
+        return
+    mistakes = Mistakes()
+    for refusal in spool.refusals():
+        if refusal.code is RefusalCode.INVALID_LABEL:
+            mistakes.add_label(refusal.source, refusal.line, LabelProblem(refusal.reason))
+    raise InvalidFileError(mistakes.problems())
 
 
 def _budget(order: Order) -> NanoUsd | None:

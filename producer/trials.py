@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from producer.documents.refusal import RefusalCode
-from producer.readiness import require_keys_and_prices, require_models
+from producer.readiness import require_budget, require_keys_and_prices, require_models
 from producer.rollouts import current
 from producer.run import running_workers
 from producer.submit import InputsRefusedError, Order, submit
@@ -74,6 +74,7 @@ def run_trials(
     """
     require_models(place.deployment, task)
     require_keys_and_prices(place.settings, place.deployment)
+    require_budget(place.deployment, task, budget_usd)
     rollout, models = current(database, task), models_digest(place.deployment)
     ended: dict[TrialPath, JobRecord] = {}
     with ExitStack() as stack:

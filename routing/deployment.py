@@ -6,6 +6,7 @@ Keys are named here, never held: `api_key` is the name of an environment variabl
 from __future__ import annotations
 
 from decimal import Decimal
+from enum import StrEnum
 from typing import Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -80,6 +81,14 @@ class ServerSpec(_Frozen):
     recordings: str = ""
 
 
+class AnswerSource(StrEnum):
+    """What gives a model's answers. Stored: never rename one."""
+
+    PROVIDER = "provider"
+    ENGINE = "engine"  # an offline engine: rules, no language model
+    RECORDING = "recording"  # what a model answered once, given again: nothing is asked, and nothing new is learned
+
+
 class DayBudgetSpec(_Frozen):
     """The most all jobs together may cost in a day (UTC), in dollars, and what follows where it is used up."""
 
@@ -113,6 +122,14 @@ class DeploymentSpec(_Frozen):
     flags: dict[str, Flag] = Field(default_factory=dict)
     budget: DayBudgetSpec | None = None
     http_client: Literal["pyreqwest", "httpx"] = "pyreqwest"
+
+    def answer_source(self, model: str) -> AnswerSource:
+        """Return what gives the answers of a model; one that is not deployed is taken for a provider's."""
+        spec = self.models.get(model)
+        server = None if spec is None else self.servers.get(spec.server)
+        if server is None:
+            return AnswerSource.PROVIDER
+        return AnswerSource.ENGINE if server.engines else AnswerSource.RECORDING
 
     def queue(self, name: str) -> QueueSpec:
         """Return the settings of a queue."""

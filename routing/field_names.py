@@ -47,7 +47,7 @@ def _inside(steps: tuple[str, ...], schema: JsonObject, root: JsonObject) -> Ite
     """Yield the parts that say more of the same value, and those of its members."""
     reference = schema.get("$ref")
     if isinstance(reference, str):
-        yield steps, _resolve(reference, root)
+        yield steps, resolve(reference, root)
     for keyword in _COMBINATIONS:
         parts = schema.get(keyword)
         inner = (*steps, EACH) if keyword == "prefixItems" else steps
@@ -71,7 +71,8 @@ def _leaves_keys_open(schema: JsonObject) -> bool:
     return schema.get("type") == "object" and not schema.get("properties")
 
 
-def _resolve(reference: str, root: JsonObject) -> JsonValue:
+def resolve(reference: str, root: JsonObject) -> JsonValue:
+    """Return the part of a schema that a reference within it names; None where it names none."""
     if not reference.startswith("#"):
         return None
     target: JsonValue = root

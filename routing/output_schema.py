@@ -54,6 +54,19 @@ def compile_output_schema(spec: PydanticSchema | JsonSchema, file: str = "schema
     return JsonOutputSchema(spec.json_schema, file)
 
 
+def output_form(spec: PydanticSchema | JsonSchema) -> JsonObject:
+    """Return a JSON Schema of outputs once they are accepted.
+
+    A pydantic model's own serialisation may name and form fields otherwise than what a model is asked for. Empty where
+    nothing can be told of that. Raises InvalidFileError where the model's file fails.
+    """
+    if isinstance(spec, JsonSchema):
+        return spec.json_schema
+    from routing.pydantic_schema import dumped_form
+
+    return dumped_form(spec.source, spec.class_name)
+
+
 def describe_pydantic(source: str, class_name: str, file: str = "schema.py") -> JsonObject:
     """Return the JSON Schema of a pydantic model, as a frozen task keeps it.
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 import orjson
 from pydantic import BaseModel, ValidationError
+from pydantic.errors import PydanticInvalidForJsonSchema
+from pydantic.json_schema import GenerateJsonSchema
 from pydantic_core.core_schema import ErrorType
 
 from routing.field_path import format_path, take
@@ -19,6 +21,7 @@ from routing.verdict import CheckName, Failure
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
+    from pydantic_core.core_schema import DecimalSchema
 
     from routing.json_value import JsonObject, JsonValue
 
@@ -74,6 +77,25 @@ class PydanticOutputSchema:
             python = model.model_dump(by_alias=True, warnings=False)
             return {name: _with_numbers(inner, python[name]) for name, inner in dumped.items()}
         return dumped
+
+
+class _DumpedForm(GenerateJsonSchema):
+    def decimal_schema(self, schema: DecimalSchema) -> dict[str, Any]:
+        """Return what `PydanticOutputSchema` makes of decimals, and of those that it leaves as text."""
+        del schema
+        return {"type": ["number", "string"]}
+
+
+def dumped_form(source: str, class_name: str) -> JsonObject:
+    """Return a JSON Schema of what `PydanticOutputSchema` gives; empty where pydantic has none.
+
+    Raises InvalidFileError where the model's file fails.
+    """
+    model = load_model(source, class_name, "schema.py")
+    try:
+        return model.model_json_schema(mode="serialization", schema_generator=_DumpedForm)
+    except PydanticInvalidForJsonSchema:
+        return {}
 
 
 def _refused(reason: str) -> SchemaResult:

@@ -63,11 +63,16 @@ class SecondAnswer:
 
 @dataclass(frozen=True, slots=True)
 class AuditDocument:
-    """An item as a person sees it: its document, the accepted output and the label so far (JSON texts)."""
+    """An item as a person sees it: its document, the accepted output and the label so far.
+
+    `metadata`, `output` and `expected` are JSON texts.
+    """
 
     job_name: str
     custom_id: str
     text: str
+    pages: int | None
+    metadata: str
     output: str
     expected: str | None
 
@@ -114,6 +119,12 @@ def second_answers(database: Database, task_name: str, limit: int) -> Iterator[S
                 return
 
 
+_DOCUMENT_COLUMNS = [
+    *(col(Job.name), col(Item.position), col(Item.custom_id), col(Item.output), col(AuditLabelRow.expected)),
+    *(col(DocumentRow.text), col(DocumentRow.pages), col(DocumentRow.document_metadata).label("metadata")),
+]
+
+
 def documents(database: Database, keys: Sequence[tuple[int, int]]) -> list[AuditDocument]:
     """Return these items, by job and position, in the order they are named in."""
     found: dict[tuple[int, int], AuditDocument] = {}
@@ -122,22 +133,15 @@ def documents(database: Database, keys: Sequence[tuple[int, int]]) -> list[Audit
             positions = [position for job, position in keys if job == job_id]
             for begin in range(0, len(positions), _BATCH):
                 rows = connection.execute(
-                    select(
-                        col(Job.name),
-                        col(Item.position),
-                        col(Item.custom_id),
-                        col(DocumentRow.text),
-                        col(Item.output),
-                        col(AuditLabelRow.expected),
-                    )
+                    select(*_DOCUMENT_COLUMNS)
                     .join(Job, col(Job.id) == col(Item.job_id))
                     .join(DocumentRow, WITH_DOCUMENT)
                     .outerjoin(AuditLabelRow, _OF_ITEM_LABEL)
                     .where(col(Item.job_id) == job_id, col(Item.position).in_(positions[begin : begin + _BATCH]))
                 )
                 for row in rows:
-                    document = AuditDocument(row.name, row.custom_id, row.text, row.output or "", row.expected)
-                    found[job_id, row.position] = document
+                    document = (row.custom_id, row.text, row.pages, row.metadata)
+                    found[job_id, row.position] = AuditDocument(row.name, *document, row.output or "", row.expected)
     return [found[key] for key in keys]
 
 

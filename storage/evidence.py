@@ -9,12 +9,13 @@ from sqlalchemy import and_, case, func, select
 from sqlmodel import col
 
 from routing.decision import Cause, Layer
+from routing.deployment import AnswerSource
 from storage.router_tables import DecisionRow
 from storage.states import AttemptOutcome, ItemState
 from storage.tables import Attempt, Item, Job
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
     from sqlalchemy import ColumnElement, Connection
     from sqlalchemy.orm import Mapped
@@ -29,7 +30,8 @@ class HeldPair:
     """An item that was accepted below the last tier and measured on it.
 
     `output` is the accepted JSON text, `answer` the last tier's raw one. Costs and times are those of all its calls
-    up to the accepted answer, and of the call that measured it. `ended_ms` is when that was written down.
+    up to the accepted answer, and of the call that measured it. `ended_ms` is when that was written down. `answered_by`
+    is what gave all of these answers, None where there were several.
     """
 
     custom_id: str
@@ -40,6 +42,7 @@ class HeldPair:
     provider_ms: int
     last_provider_ms: int
     ended_ms: int = 0
+    answered_by: AnswerSource | None = AnswerSource.PROVIDER
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +68,18 @@ def held_pairs(database: Database, job_id: int) -> list[HeldPair]:
         return list(_held_pairs(connection, job_id))
 
 
-def task_held_pairs(database: Database, task_name: str, limit: int) -> list[HeldPair]:
-    """Return the same of the newest jobs of a task: as many whole jobs as hold no more than `limit`, one at least."""
+def task_held_pairs(
+    database: Database, task_name: str, limit: int, sources: Collection[AnswerSource]
+) -> list[HeldPair]:
+    """Return the same of the newest jobs of a task: as many whole jobs as hold no more than `limit`, one at least.
+
+    Of their items those whose answers came from one of these sources alone: a recording is no evidence of live models.
+    """
     found: list[HeldPair] = []
     with database.read() as connection:
         newest_first = select(col(Job.id)).where(col(Job.task_name) == task_name).order_by(col(Job.id).desc())
         for job_id in connection.scalars(newest_first).all():
-            pairs = list(_held_pairs(connection, job_id or 0))
+            pairs = [pair for pair in _held_pairs(connection, job_id or 0) if pair.answered_by in sources]
             if found and len(found) + len(pairs) > limit:
                 break
             found += pairs
@@ -94,6 +102,7 @@ def _held_pairs(connection: Connection, job_id: int) -> Iterator[HeldPair]:
         )
         .subquery()
     )
+    source = func.coalesce(col(Attempt.answered_by), AnswerSource.PROVIDER)
     own = case((col(Attempt.holdout), 0), else_=1)
     of_item = (col(Item.position), col(Item.custom_id), col(Item.output), col(Item.finished_ms))
     of_measuring = (measured.c.answer, measured.c.cost_nano_usd, measured.c.provider_ms)
@@ -105,6 +114,8 @@ def _held_pairs(connection: Connection, job_id: int) -> Iterator[HeldPair]:
             measured.c.provider_ms.label("last_ms"),
             func.sum(own * col(Attempt.cost_nano_usd)).label("cost"),
             func.sum(own * col(Attempt.provider_ms)).label("ms"),
+            func.min(source).label("source"),
+            func.max(source).label("other_source"),
         )
         .join(measured, col(Item.position) == measured.c.position)
         .join(Attempt, and_(col(Attempt.job_id) == col(Item.job_id), col(Attempt.position) == col(Item.position)))
@@ -122,6 +133,7 @@ def _held_pairs(connection: Connection, job_id: int) -> Iterator[HeldPair]:
             provider_ms=int(row.ms),
             last_provider_ms=int(row.last_ms),
             ended_ms=int(row.finished_ms or 0),
+            answered_by=AnswerSource(row.source) if row.source == row.other_source else None,
         )
 
 

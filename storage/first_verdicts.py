@@ -10,6 +10,7 @@ from sqlalchemy import select
 from sqlmodel import col
 
 from routing.decision import Cause, Layer
+from routing.deployment import AnswerSource
 from routing.drift.signal import FirstVerdict
 from routing.rollout import share_point
 from storage.router_tables import DecisionRow
@@ -36,9 +37,9 @@ class VerdictPage:
 def first_verdicts(database: Database, job_id: int, tier: str, *, after: int, since_ms: int, limit: int) -> VerdictPage:
     """Return what became of the first answers a tier gave about the next `limit` items behind a position.
 
-    Calls before `since_ms`, canaries, repairs, measuring calls and answers from the cache are passed over. There is no
-    page before each of its items has been answered: it would begin with the quick ones. Its verdicts come shuffled,
-    always in the same way, since neighbours in an input are often alike.
+    Calls before `since_ms`, canaries, repairs, measuring calls and answers from the cache or a recording are passed
+    over: for the last two nothing was asked. There is no page before each of its items has been answered: it would
+    begin with the quick ones. Its verdicts come shuffled, always in the same way: neighbours are often alike.
     """
     items = (
         select(col(Item.position), col(Item.state), col(Item.tier))
@@ -64,7 +65,7 @@ def first_verdicts(database: Database, job_id: int, tier: str, *, after: int, si
             chance=share_point(str(job_id), str(position), "drift") / 100,
         )
         for position, call in sorted(calls.items(), key=lambda one: share_point(str(job_id), str(one[0]), "order"))
-        if call.started_ms >= since_ms and not call.cache_hit
+        if call.started_ms >= since_ms and not call.cache_hit and call.answered_by != AnswerSource.RECORDING
     ]
     return VerdictPage(tuple(verdicts), page[-1].position)
 
@@ -76,6 +77,7 @@ class _Call:
     confidence: float | None
     started_ms: int
     cache_hit: bool
+    answered_by: str | None
 
 
 def _check(call: _Call) -> str:
@@ -93,6 +95,7 @@ def _calls(connection: Connection, job_id: int, tier: str, within: Sequence[int]
             col(Attempt.confidence),
             col(Attempt.started_ms),
             col(Attempt.cache_hit),
+            col(Attempt.answered_by),
         )
         .where(
             _among(col(Attempt.job_id), col(Attempt.position), job_id, within),
@@ -106,7 +109,8 @@ def _calls(connection: Connection, job_id: int, tier: str, within: Sequence[int]
     )
     found: dict[int, _Call] = {}
     for row in rows:
-        call = _Call(row.outcome, row.failures, row.confidence, row.started_ms, bool(row.cache_hit))
+        told = (row.outcome, row.failures, row.confidence, row.started_ms, bool(row.cache_hit), row.answered_by)
+        call = _Call(*told)
         found.setdefault(row.position, call)
     return found
 

@@ -10,6 +10,7 @@ from sqlalchemy import func, select
 from sqlmodel import col
 
 from routing.decision import Cause
+from routing.deployment import AnswerSource
 from storage.states import AttemptOutcome, FailReason, ItemState
 from storage.tables import WITH_DOCUMENT, Attempt, DocumentRow, Item, Job
 
@@ -44,6 +45,7 @@ class PastCall:
     output_tokens: int
     cached_input_tokens: int
     busy_ms: int
+    answered_by: AnswerSource = AnswerSource.PROVIDER
 
     @property
     def whole(self) -> bool:
@@ -135,6 +137,7 @@ def _calls(connection: Connection, job_id: int, positions: Sequence[int]) -> dic
             col(Attempt.output_tokens),
             col(Attempt.cached_input_tokens),
             (col(Attempt.provider_ms) + col(Attempt.checks_ms)).label("busy_ms"),
+            col(Attempt.answered_by),
         )
         .where(
             col(Attempt.job_id) == job_id,
@@ -148,8 +151,8 @@ def _calls(connection: Connection, job_id: int, positions: Sequence[int]) -> dic
     for position, canary, cache_hit, tier, model, cause, outcome, *figures in rows:
         if canary or cache_hit:
             unusual.add(position)
-        holdout, read, written, cached, busy_ms = figures
-        found[position].append(
-            PastCall(tier, model, cause, AttemptOutcome(outcome), bool(holdout), read, written, cached, busy_ms)
-        )
+        holdout, read, written, cached, busy_ms, source = figures
+        answered_by = AnswerSource(source or AnswerSource.PROVIDER)
+        told = (AttemptOutcome(outcome), bool(holdout), read, written, cached, busy_ms, answered_by)
+        found[position].append(PastCall(tier, model, cause, *told))
     return {position: calls for position, calls in found.items() if position not in unusual}

@@ -52,11 +52,15 @@ class FailureCount:
 
 @dataclass(frozen=True, slots=True)
 class ModelUse:
-    """A model a job called, where its price is from, and how many of its calls had their tokens estimated."""
+    """A model a job called, where its price is from, and how many of its calls had their tokens estimated.
+
+    `answered_by` is what answered in a provider's place, as the calls say, None where none of them does.
+    """
 
     tier: str
     model: str
     price_source: str
+    answered_by: str | None
     attempts: int
     estimated: int
 
@@ -106,18 +110,17 @@ def failures(database: Database, job_id: int) -> list[FailureCount]:
 def models(database: Database, job_id: int) -> list[ModelUse]:
     """Return the models a job called and was answered by. Reads every attempt: for reports, not for progress."""
     answered = (col(Attempt.job_id) == job_id, col(Attempt.price_source) != "")
+    used = (col(Attempt.tier), col(Attempt.model), col(Attempt.price_source), col(Attempt.answered_by))
     with database.read() as connection:
         rows = connection.execute(
             select(
-                col(Attempt.tier),
-                col(Attempt.model),
-                col(Attempt.price_source),
+                *used,
                 func.count().label("attempts"),
                 func.sum(case((col(Attempt.tokens_estimated), 1), else_=0)).label("estimated"),
             )
             .where(*answered)
-            .group_by(col(Attempt.tier), col(Attempt.model), col(Attempt.price_source))
-            .order_by(col(Attempt.tier), col(Attempt.model), col(Attempt.price_source))
+            .group_by(*used)
+            .order_by(*used)
         ).mappings()
         return [ModelUse(**row) for row in rows]
 

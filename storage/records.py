@@ -46,6 +46,7 @@ class AttemptRecord:
     holdout: bool = False
     cache_hit: bool = False
     saved_nano_usd: int = 0
+    answered_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

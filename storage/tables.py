@@ -145,7 +145,8 @@ class Attempt(SQLModel, table=True):
     No foreign key: each row would lock its job's, the one row that every commit changes.
 
     `uid` is made by the worker before it writes, so that a commit of unknown outcome can be repeated. A `cache_hit` was
-    answered from the cache, at no cost; `saved_nano_usd` is what the call would have cost.
+    answered from the cache, at no cost; `saved_nano_usd` is what the call would have cost. `answered_by` is the
+    `AnswerSource` that answered in a provider's place, null for a provider.
     """
 
     __tablename__ = "attempts"
@@ -187,6 +188,7 @@ class Attempt(SQLModel, table=True):
     holdout: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
     cache_hit: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
     saved_nano_usd: int = Field(default=0, sa_column=big(default=0))
+    answered_by: str | None = None
 
 
 class TierTally(SQLModel, table=True):

@@ -9,9 +9,10 @@ from sqlalchemy import func, select
 from sqlmodel import col
 
 from routing.decision import Layer
+from routing.deployment import AnswerSource
 from storage.clock import now_ms
 from storage.router_tables import DecisionRow
-from storage.tables import Item, Job
+from storage.tables import Attempt, Item, Job
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,13 +31,21 @@ class Volume:
 
 
 def recent_volume(database: Database, task_name: str, days: int) -> Volume:
-    """Return how many items of a task were submitted in the last `days`."""
+    """Return how many items of a task were submitted in the last `days`, jobs that recordings answered left out."""
+    first_answer = (
+        select(col(Attempt.answered_by))
+        .where(col(Attempt.job_id) == col(Job.id))
+        .order_by(col(Attempt.position))
+        .limit(1)
+        .scalar_subquery()
+    )
+    of_task = (col(Job.task_name) == task_name, first_answer.is_distinct_from(AnswerSource.RECORDING))
     with database.read() as connection:
         now = int(connection.scalar(select(now_ms())) or 0)
-        first = connection.scalar(select(func.min(col(Job.created_ms))).where(col(Job.task_name) == task_name))
+        first = connection.scalar(select(func.min(col(Job.created_ms))).where(*of_task))
         items = connection.scalar(
             select(func.coalesce(func.sum(col(Job.items_total)), 0)).where(
-                col(Job.task_name) == task_name, col(Job.created_ms) > now - days * DAY_MS
+                *of_task, col(Job.created_ms) > now - days * DAY_MS
             )
         )
     return Volume(int(items or 0), 0.0 if first is None else min(float(days), (now - first) / DAY_MS))

@@ -12,6 +12,8 @@ import orjson
 
 from routing.completion import TokenUsage
 from routing.decision import Cause, Layer
+from routing.deployment import AnswerSource
+from routing.price import PriceList
 from storage.records import AttemptRecord, DecisionRecord
 from storage.states import AttemptOutcome
 from workers.prompt_size import tokens_at_most
@@ -21,8 +23,8 @@ if TYPE_CHECKING:
 
     from routing.completion import Completion, Prompt
     from routing.decision import Decision
+    from routing.deployment import DeploymentSpec
     from routing.errors import CallRefusedError, ProviderTroubleError
-    from routing.price import PriceList
     from routing.task import FrozenTask
     from routing.verdict import Failure, Verdict
 
@@ -52,10 +54,15 @@ class Circumstances:
 
 
 class Accountant:
-    """Prices calls and writes them down. `now_ms` is the clock attempts are dated by."""
+    """Prices calls and writes them down, with what gives the answers of a deployment's models.
 
-    def __init__(self, prices: PriceList, now_ms: Callable[[], int] = wall_clock_ms) -> None:
-        self._prices = prices
+    `now_ms` is the clock attempts are dated by.
+    """
+
+    def __init__(self, deployment: DeploymentSpec, now_ms: Callable[[], int] = wall_clock_ms) -> None:
+        self._prices = PriceList(deployment.models)
+        sources = {model: deployment.answer_source(model) for model in deployment.models}
+        self._sources = {model: source for model, source in sources.items() if source is not AnswerSource.PROVIDER}
         self.now_ms = now_ms
 
     def answered(
@@ -93,6 +100,7 @@ class Accountant:
             cache_hit=completion.from_cache,
             saved_nano_usd=cost if completion.from_cache else 0,
             price_source=self._prices.source(completion.model),
+            answered_by=self._sources.get(completion.model),
             finish_reason=completion.finish_reason,
             answer=storable(completion.text),
             failures=failures_json(verdict.failures),
@@ -134,6 +142,7 @@ class Accountant:
             tokens_estimated=any(answer.usage.estimated for answer in compared),
             cost_nano_usd=sum(self._prices.cost(answer.model, answer.usage) for answer in compared),
             price_source=self._prices.source(model) if compared else "",
+            answered_by=self._sources.get(model),
             canary=around.canary,
             holdout=around.holdout,
         )

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 EVERY_S = 20.0
-_PAGE = 1_000
+PAGE = 1_000
+"""Documents of a job that are shuffled before they are taken in: within these their order tells nothing."""
 _PAGES = 20
 """Pages read of each task in one look: one that is behind catches up in the looks that follow."""
 
@@ -70,7 +71,7 @@ def advance(database: Database, task_name: str, pages: int | None = None) -> dic
         place = str(job.id)
         while (left is None or left > 0) and reached.get(place, 0) < job.items_total:
             after = reached.get(place, 0)
-            page = first_verdicts(database, job.id, tier, after=after, since_ms=state.since_ms, limit=_PAGE)
+            page = first_verdicts(database, job.id, tier, after=after, since_ms=state.since_ms, limit=PAGE)
             for verdict in page.verdicts:
                 for signal in signals.values():
                     signal.take(verdict)

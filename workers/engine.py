@@ -84,7 +84,7 @@ class Engine:
             handler=ItemHandler(
                 self._database,
                 self._gateway,
-                Accountant(prices),
+                Accountant(deployment),
                 deployment.flags,
                 AnswerCache(self._database, deployment.models),
                 RunningJobs(self._database),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from producer.answer_sources import left_aside, source_remarks
 from producer.cli.printable import printable
 from producer.dollars import shown
 
@@ -31,8 +32,8 @@ _REASONS = {
     "failures_unknown": "no document failed in the cheap tier, but too few were tried to rely on that",
 }
 _FIGURES = (
-    ("passes_cheap", "pass cheap", True),
-    ("expensive_mends", "mended above", True),
+    ("passes_cheap", "passes cheap", True),
+    ("expensive_mends", "expensive mends", True),
     ("cheap_usd_per_item", "cheap each", False),
     ("expensive_usd_per_item", "expensive each", False),
     ("saving_usd_per_item", "saving each", False),
@@ -45,10 +46,15 @@ def advice_text(told: Mapping[str, Any]) -> str:
     """Return advice as text."""
     if not told["rests_on"]["documents_tried_cheap"]:
         return (
-            f"{_VERDICTS[told['advice']]}: no document was tried that called as it would now\n"
+            f"{_VERDICTS[told['advice']]}: no document was tried that called as it would now{_others(told)}\n"
             "`cheapfirst run` some first, or let `cheapfirst plan TASK INPUT --sample 50` do it"
         )
     return "\n".join([*_head(told), "", *_figures(told), *_parts("tiers", told), *_parts("rules", told)])
+
+
+def _others(told: Mapping[str, Any]) -> str:
+    items = told["rests_on"].get("items_left_aside")
+    return f"; {left_aside(items)}" if items else ""
 
 
 def _head(told: Mapping[str, Any]) -> Iterator[str]:
@@ -79,6 +85,9 @@ def _figures(told: Mapping[str, Any]) -> Iterator[str]:
     )
     if rests.get("jobs_left_aside"):
         yield f"{'':<16}{rests['jobs_left_aside']} jobs with other models, prompts or checks left aside"
+    if rests.get("items_left_aside"):
+        yield f"{'':<16}{left_aside(rests['items_left_aside'])}"
+    yield from source_remarks(rests.get("answered_by", ()))
 
 
 def _parts(kind: str, told: Mapping[str, Any]) -> Sequence[str]:

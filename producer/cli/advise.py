@@ -80,7 +80,6 @@ def _of_ledger(task: Path, deployment: Path | None, terms: Terms) -> LedgerEvide
     from producer.rollouts import current
     from producer.run import place_for
     from producer.task_folder import load_task
-    from routing.price import PriceList
     from workers.settings import read_settings
 
     frozen = load_task(task)
@@ -90,4 +89,4 @@ def _of_ledger(task: Path, deployment: Path | None, terms: Terms) -> LedgerEvide
         raise UsageError(f"Task `{frozen.name}` has one tier, so there is nothing to route.")
     with open_ledger(place.settings) as database:
         rollout = current(database, frozen)
-        return ledger_evidence(database, frozen, rollout, PriceList(place.deployment.models), terms)
+        return ledger_evidence(database, frozen, rollout, place.deployment, terms)

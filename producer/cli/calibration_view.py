@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from producer.answer_sources import source_remarks
 from producer.dollars import shown
 
 if TYPE_CHECKING:
@@ -16,11 +17,12 @@ MOST_ROWS = 12
 
 def calibration_text(told: Mapping[str, Any]) -> str:
     """Return a calibration as text."""
-    goal = f"no more than {told['margin']:.1%} of what stands worse than the last tier, {told['confidence']:.0%} sure"
+    goal = f"of what stands at most {told['margin']:.1%} worse than the last tier's, {told['confidence']:.0%} sure"
     lines = [f"{told['task']}: calibration {told['calibration']}, {goal}"]
     lines += _part("all", told["everywhere"], told["margin"])
     for name, part in told["strata"].items():
         lines += ["", *_part(f"{told['by']} {name}", part, told["margin"])]
+    lines += source_remarks(told.get("answered_by", ()))
     return "\n".join(lines)
 
 
@@ -35,8 +37,8 @@ def line_of(told: Mapping[str, Any]) -> str:
 
 def _part(name: str, part: Mapping[str, Any], margin: float) -> Iterator[str]:
     yield (
-        f"{name}: {part['documents']} labelled documents, of {part['candidates']} the first answer could stand, "
-        f"{part['base_losses']} of them worse ({part['base_risk']:.1%})"
+        f"{name}: {part['documents']} labelled documents; of {part['candidates']} the first answer could stand, "
+        f"{part['base_losses']} of these are worse than the last tier's ({part['base_risk']:.1%})"
     )
     if part["must_refuse"] > 0:
         yield f"  for {margin:.1%}, any signal has to refuse {part['must_refuse']:.1%} of them at least"

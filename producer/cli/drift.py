@@ -22,9 +22,9 @@ def drift(
 
     Four signals of its first tier are held against how they were at the beginning: how many answers fail, which check
     fails, how sure the model is, and whether as many pass as the classifier says. That any of them ever alarms though
-    nothing has changed has a probability of 1 % at most. docs/live-evidence.md.
+    nothing has changed has a probability of 1 % at most, for input in no particular order. docs/live-evidence.md.
     """
-    from producer.drift import drift_figures, drift_lines
+    from producer.drift import alarm_meaning, drift_figures, drift_lines, nothing_observed
     from producer.ledger import open_ledger
     from producer.task_folder import load_task
     from workers import drift_watch
@@ -38,4 +38,11 @@ def drift(
     if as_json:
         print_json({"task": name, **figures})
         return
-    print_text("\n".join(f"{title:<12} {line}" for title, line in drift_lines(figures)))
+    if nothing_observed(figures):
+        print_text(
+            f"{name}: nothing observed so far. Recordings, canaries and the jobs of `eval` and `calibrate` are"
+            " not watched."
+        )
+        return
+    signals = [f"{title:<12} {line}" for title, line in drift_lines(figures)]
+    print_text("\n".join([*signals, *alarm_meaning(figures)]))

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from producer.answer_sources import source_remarks
 from producer.cli.printable import printable
 from producer.dollars import shown
 
@@ -13,10 +14,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
 NAMES_SHOWN = 10
+LEAST_CHANCE = 0.001
 _VERDICTS = {
-    "safe": "safe: the whole interval lies within {margin}",
-    "watch": "watch: surely worse, and by more than {margin}",
-    "too_aggressive": "too aggressive: surely worse, and by more than {limit}",
+    "safe": "safe (the whole interval lies within {margin})",
+    "watch": "watch (surely worse, and as measured by more than {margin})",
+    "too_aggressive": "too aggressive (surely worse, and as measured by more than {limit})",
     "not_enough_data": "not enough data",
 }
 
@@ -28,19 +30,20 @@ def evaluation_text(told: Mapping[str, Any]) -> str:
     for name, path in told["paths"].items():
         lines += _path(name, path)
     for name, difference in told["differences"].items():
-        lines += ["", *_difference(f"{name} less expensive", difference)]
+        lines += ["", *_difference(f"{name} against expensive", difference)]
     if "strata" in told:
         lines += ["", *_strata(told["strata"])]
     verdict = told["verdict"]
     if verdict is not None:
         judged = told["differences"][verdict["path"]]
-        lines += ["", f"verdict     {verdict['path']} is {verdict_words(judged)}"]
+        lines += ["", f"verdict     {verdict['path']}: {verdict_words(judged)}"]
+    lines += source_remarks(told.get("answered_by", ()))
     return "\n".join(lines)
 
 
 def comparison_text(told: Mapping[str, Any]) -> str:
     """Return the comparison of two evaluations as text."""
-    lines = [f"evaluation {told['after']} less evaluation {told['before']}"]
+    lines = [f"evaluation {told['after']} against evaluation {told['before']}"]
     for name, path in told["paths"].items():
         lines += ["", *_difference(f"{name}, {path['items']} documents", path), f"  verdict   {verdict_words(path)}"]
         for change in ("became_right", "became_wrong"):
@@ -67,8 +70,8 @@ def verdict_words(difference: Mapping[str, Any]) -> str:
         return told
     more = difference["more_needed"]
     if more is None:
-        return f"{told}: the difference lies so near {_points(margin)} that no number of documents would tell"
-    return f"{told}: {more} more needed, if the rates stay as they are"
+        return f"{told} (the difference lies so near {_points(margin)} that no number of documents would tell)"
+    return f"{told}: {more:,} more documents needed, if the rates stay as they are"
 
 
 def _path(name: str, path: Mapping[str, Any]) -> Iterator[str]:
@@ -93,7 +96,7 @@ def _difference(title: str, told: Mapping[str, Any]) -> Iterator[str]:
     yield title
     yield (
         f"  right     {signed(told['difference'])} {_range(told['interval'])};"
-        f" {pairs['better']} better, {pairs['worse']} worse, p {told['mcnemar_p']:.3f}"
+        f" {pairs['better']} better, {pairs['worse']} worse, {_chance(told['mcnemar_p'])}"
     )
     for field, measured in told["fields"].items():
         yield f"  {field:<9} {signed(measured['mean'])} {_range(measured['interval'])}"
@@ -105,6 +108,10 @@ def _difference(title: str, told: Mapping[str, Any]) -> Iterator[str]:
         interval = latency["interval"]
         within = "" if interval is None else f" [{interval[0]:+.0f}, {interval[1]:+.0f}]"
         yield f"  latency   {latency['mean']:+.0f} ms{within}, of {latency['timed']} timed in both"
+
+
+def _chance(probability: float) -> str:
+    return "p < 0.001" if probability < LEAST_CHANCE else f"p {probability:.3f}"
 
 
 def _cheaper(mean: float, interval: Sequence[float] | None) -> str:

@@ -32,8 +32,8 @@ def plan(
     inputs: InputsArgument,
     *,
     sample: Annotated[
-        int, typer.Option("--sample", min=0, metavar="N", help="First pay for N of these documents, both ways.")
-    ] = 0,
+        int | None, typer.Option("--sample", min=1, metavar="N", help="First pay for N of these documents, both ways.")
+    ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask whether the sample may be paid for.")] = False,
     confidence: Annotated[
         float, typer.Option("--confidence", min=0.5, max=0.999, help="How surely each range holds.")
@@ -67,7 +67,7 @@ def plan(
     prices = PriceList(place.deployment.models)
     with open_ledger(place.settings, create=True) as database:
         rollout = current(database, frozen)
-        seen = Surveyor(database, frozen, rollout, place.deployment, prices).survey(inputs, sample)
+        seen = Surveyor(database, frozen, rollout, place.deployment, prices).survey(inputs, sample or 0)
         if sample:
             _pay_for_sample(database, place, frozen, inputs, seen, yes=yes)
         told = planned(database, frozen, rollout, place.deployment, prices, seen, confidence).as_json()

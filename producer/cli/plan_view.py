@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from producer.answer_sources import left_aside, source_remarks
 from producer.dollars import shown
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def _table(paths: Mapping[str, Any]) -> Iterator[str]:
     yield f"{'':<18}{'cost':<24}{'tokens in':<28}{'tokens out':<26}time"
     for name, path in paths.items():
         low, high = path["cost_usd"]
-        cost = f"at most {shown(high)}" if low is None else f"{shown(low)} to {shown(high)}"
+        cost = f"at most {shown(high)}" if low is None else _between(shown(low), shown(high))
         time = "not known" if path["time_s"] is None else " to ".join(map(_duration, path["time_s"]))
         read, written = (_range(path[key]) for key in ("input_tokens", "output_tokens"))
         yield f"{_TITLES[name]:<18}{cost:<24}{read:<28}{written:<26}{time}"
@@ -65,13 +66,15 @@ def _notes(told: Mapping[str, Any]) -> Iterator[str]:
             yield f"  {_TITLES[name]:<17} one call a tier sends about {tokens:,} tokens (characters / 4)"
     seen = f"{history['items']:,} documents of {history['jobs']} jobs that called as this one would"
     yield f"History: {seen}{_left(history)}."
+    yield from source_remarks(history["answered_by"])
     if bounded:
         yield "`--sample 50` pays for 50 of these documents, and gives ranges."
 
 
 def _left(history: Mapping[str, Any]) -> str:
-    count = history["jobs_left_aside"]
-    return f"; {count} jobs with other models, prompts or checks left aside" if count else ""
+    jobs, items = history["jobs_left_aside"], history["items_left_aside"]
+    other = f"; {jobs} jobs with other models, prompts or checks left aside" if jobs else ""
+    return f"{other}; {left_aside(items)}" if items else other
 
 
 def _pace(pace: Mapping[str, Any]) -> str:
@@ -81,7 +84,11 @@ def _pace(pace: Mapping[str, Any]) -> str:
 
 def _range(ends: Sequence[int | None]) -> str:
     low, high = ends
-    return f"at most {high:,}" if low is None else f"{low:,} to {high:,}"
+    return f"at most {high:,}" if low is None else _between(f"{low:,}", f"{high:,}")
+
+
+def _between(low: str, high: str) -> str:
+    return low if low == high else f"{low} to {high}"
 
 
 def _duration(seconds: float) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from producer.baseline import ESTIMATED, MEASURED, MEASURED_ITEMS, is_measured, last_tier, quality_words, too_few
 from producer.cli.progress_view import duration
 from producer.dollars import shown
 from producer.evidence_lines import evidence_lines
@@ -74,15 +75,16 @@ def _reasons(report: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 def _money(report: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     budget = "" if report["budget_usd"] is None else f" of a budget of {shown(report['budget_usd'])}"
-    yield "cost", f"{shown(report['cost_usd'])}{budget}"
-    last = list(report["tiers"])[-1:]
-    if last and report["saved_fraction"] is not None:
-        yield (
-            f"all {last[0]}",
-            f"about {shown(report['baseline_usd'])}, an estimate from the tokens of each item's own calls",
-        )
-        by = " by routing, the cache left aside" if report["cache_saved_usd"] else ""
-        yield "saved", f"{report['saved_fraction']:.1%} of that{by}"
+    measuring = report["measuring_usd"]
+    to_measure = f", {shown(measuring)} of it to measure" if measuring else ""
+    yield "cost", f"{shown(report['cost_usd'])}{budget}{to_measure}"
+    by = " by routing, the cache left aside" if report["cache_saved_usd"] else ""
+    if is_measured(report):
+        yield from _measured_saving(report, by)
+    elif report["tiers"] and report["saved_fraction"] is not None:
+        yield f"all {last_tier(report)}", f"about {shown(report['baseline_usd'])}, {ESTIMATED}"
+        included = ", what measuring cost counted as spent" if measuring else ""
+        yield "saved", f"{report['saved_fraction']:.1%} of that{by}{included}"
     if report["cache_saved_usd"]:
         hits = sum(tier["cache_hits"] for tier in report["tiers"].values())
         yield "cache", f"{hits} answers given again, {shown(report['cache_saved_usd'])} not paid for them"
@@ -91,19 +93,25 @@ def _money(report: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "tokens", "estimated (characters / 4) where the provider counted none"
 
 
+def _measured_saving(report: Mapping[str, Any], by: str) -> Iterator[tuple[str, str]]:
+    saving, items = report["saving"], report["quality"]["measured_items"]
+    baseline = f"{shown(saving['baseline_usd'])}, {MEASURED} {items} {MEASURED_ITEMS}"
+    yield f"all {last_tier(report)}", baseline
+    low, high = saving["saved_interval"]
+    apart = ", what measuring cost left aside" if saving["measuring_usd"] else ""
+    yield "saved", f"{saving['saved_fraction']:.1%} ({low:.1%} to {high:.1%}) of that{by}{apart}"
+
+
 def _measured(report: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     saving, quality = report.get("saving"), report.get("quality")
     if not (saving and quality):
         return
-    items = f"{quality['measured_items']} items that ran on both"
-    if None not in saving["saved_interval"]:
-        low, high = saving["saved_interval"]
-        of = f"({low:.1%} to {high:.1%}) of {shown(saving['baseline_usd'])}"
-        on_top = f"measuring cost {shown(saving['measuring_usd'])} on top"
-        yield "measured", f"{saving['saved_fraction']:.1%} saved {of}, from {items}; {on_top}"
+    if not is_measured(report):
+        yield "measured", f"the saving: {too_few(saving['more_needed'])}"
     low, high = quality["lost_share"]
+    items = f"{quality['measured_items']} {MEASURED_ITEMS}"
     lost = f"{low:.1%} to {high:.1%} of all items lost to that, {quality['margin']:.1%} allowed"
-    yield "quality", f"{quality['safety'].replace('_', ' ')}: {quality['differing']} of {items} differ; {lost}"
+    yield "quality", f"{quality_words(quality)}; {quality['differing']} of {items} differ, {lost}"
 
 
 def _prices(report: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from producer.documents.extract import Extract
     from producer.documents.seen_ids import SeenIds
     from routing.json_value import JsonObject
+    from routing.label_check import LabelCheck
 
 
 def checked_id(custom_id: str) -> str:
@@ -24,11 +25,21 @@ def checked_id(custom_id: str) -> str:
 
 
 class Acceptance:
-    """Checks what is common to all documents, gives them their labels, and lets no id pass twice."""
+    """Checks what is common to all documents, gives them their labels, and lets no id pass twice.
 
-    def __init__(self, seen: SeenIds, labels: Mapping[str, JsonObject], max_text_chars: int) -> None:
+    Labels that documents bring are held against `label_check`, where there is one; those of `labels` were already.
+    """
+
+    def __init__(
+        self,
+        seen: SeenIds,
+        labels: Mapping[str, JsonObject],
+        max_text_chars: int,
+        label_check: LabelCheck | None = None,
+    ) -> None:
         self._seen = seen
         self._labels = labels
+        self._label_check = label_check
         self._max_text_chars = max_text_chars
 
     def accept(
@@ -47,6 +58,8 @@ class Acceptance:
             )
         if not plain:
             check_storable(extract, expected)
+        if expected and self._label_check is not None and (wrong := self._label_check.problem(expected)):
+            raise RefusedInputError(RefusalCode.INVALID_LABEL, str(wrong))
         if not self._seen.add(custom_id):
             raise RefusedInputError(
                 RefusalCode.DUPLICATE_ID, "its custom_id was used before; ids are unique over the whole input"

@@ -20,12 +20,13 @@ from producer.documents.seen_ids import SeenIds
 from producer.documents.sources import STDIN, FoundFile, check_inputs, find_files, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
     from typing import BinaryIO
 
     from routing.document import Document
     from routing.json_value import JsonObject
+    from routing.label_check import LabelCheck
     from routing.row_reader import RowReader
 
 _STDIN_NAME = "stdin"
@@ -38,23 +39,32 @@ def read_documents(
     limits: IntakeLimits | None = None,
     labels: Mapping[str, JsonObject] | None = None,
     stdin: BinaryIO | None = None,
+    label_check: LabelCheck | None = None,
 ) -> Iterator[Document | Refusal]:
     """Return the documents of all inputs in order, and a refusal for each file or line that gives none.
 
     An input is a file, a folder, a pattern, or `-` for `stdin` (default: the process's own). `labels` holds the
-    expected outputs of documents that bring none themselves. Raises UsageError at once for an input that is not there.
+    expected outputs of documents that bring none themselves; what these bring is held against `label_check`. Raises
+    UsageError at once for an input that is not there.
     """
     check_inputs(inputs)
-    return _read_all(
-        [str(item) for item in inputs], rows, limits or IntakeLimits(), labels or {}, stdin or sys.stdin.buffer
-    )
+    limits = limits or IntakeLimits()
+
+    def acceptance(seen: SeenIds) -> Acceptance:
+        return Acceptance(seen, labels or {}, limits.max_text_chars, label_check)
+
+    return _read_all([str(item) for item in inputs], rows, limits, acceptance, stdin or sys.stdin.buffer)
 
 
 def _read_all(
-    inputs: Sequence[str], rows: RowReader, limits: IntakeLimits, labels: Mapping[str, JsonObject], stdin: BinaryIO
+    inputs: Sequence[str],
+    rows: RowReader,
+    limits: IntakeLimits,
+    acceptance: Callable[[SeenIds], Acceptance],
+    stdin: BinaryIO,
 ) -> Iterator[Document | Refusal]:
     with SeenIds() as seen, LimitedReader(limits) as reader:
-        intake = _Intake(rows, limits, Acceptance(seen, labels, limits.max_text_chars), FileExtracts(reader, limits))
+        intake = _Intake(rows, limits, acceptance(seen), FileExtracts(reader, limits))
         for given in inputs:
             if given == STDIN:
                 yield from intake.read_stdin(stdin)

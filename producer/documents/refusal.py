@@ -19,6 +19,7 @@ class RefusalCode(StrEnum):
     ENCRYPTED = "encrypted"
     MISSING_TEXT = "missing_text"  # the row has neither a text nor a document
     MISSING_LABEL = "missing_label"  # an evaluation needs the expected output of each document
+    INVALID_LABEL = "invalid_label"  # it does not fit the task; nothing is submitted with such
     INVALID_ROW = "invalid_row"  # a part of the row has the wrong type, or the task's template fails on it
     INVALID_ID = "invalid_id"
     DUPLICATE_ID = "duplicate_id"

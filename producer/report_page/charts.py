@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from producer.baseline import is_measured, last_tier
 from producer.report_page.drawing import SERIES, drawing
 
 if TYPE_CHECKING:
@@ -33,16 +34,19 @@ def charts(report: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _cost(report: Mapping[str, Any]) -> str:
-    """Draw each tier's cost, side by side on one bar, above the baseline's."""
-    saving = report["saving"] or report
+    """Draw what each tier cost side by side on one bar, what only measured apart, above the baseline's."""
+    told = report["saving"] if is_measured(report) else report
+    costs = {name: float(tier["cost_usd"]) for name, tier in report["tiers"].items()}
+    if report["measuring_usd"]:
+        costs[last_tier(report)] -= float(report["measuring_usd"])
+        costs["to measure"] = float(report["measuring_usd"])
     with drawing("cost", "What each tier cost, above what the last tier alone costs.", 1.5) as chart:
         left = 0.0
-        for (name, tier), colour in zip(report["tiers"].items(), SERIES * len(report["tiers"]), strict=False):
-            cost = float(tier["cost_usd"])
+        for (name, cost), colour in zip(costs.items(), SERIES * len(costs), strict=False):
             chart.axes.barh(["routed"], [cost], left=[left], color=colour, label=name)
             left += cost
         chart.axes.barh(
-            ["last tier alone"], [float(saving["baseline_usd"])], color="none", edgecolor=SERIES[0], hatch="//"
+            [f"all {last_tier(report)}"], [float(told["baseline_usd"])], color="none", edgecolor=SERIES[0], hatch="//"
         )
         chart.axes.invert_yaxis()
         chart.axes.set_xlabel("dollars")
@@ -65,7 +69,7 @@ def _reasons(failures: Sequence[Mapping[str, Any]]) -> str:
         chart.axes.bar_label(bars, labels, padding=3)
         chart.axes.invert_yaxis()
         chart.axes.margins(x=0.25)
-        chart.axes.set_xlabel("failed checks (with all above, of those shown)")
+        chart.axes.set_xlabel("failed checks (with all above)")
         chart.axes.grid(visible=False, axis="y")
     return chart.svg
 

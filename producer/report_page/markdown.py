@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from producer.baseline import ESTIMATED, MEASURED, MEASURED_ITEMS, is_measured, last_tier, quality_words, too_few
 from producer.evidence_lines import evidence_lines
 from producer.report_page.page import figure_text
 
@@ -50,11 +51,18 @@ def _lines(report: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _saving(report: Mapping[str, Any]) -> str:
-    saving = report["saving"]
-    if saving:
+    saving, last = report["saving"], _text(last_tier(report))
+    if is_measured(report):
         low, high = (figure_text(end, "percent") for end in saving["saved_interval"])
-        return f"{figure_text(saving['saved_fraction'], 'percent')} ({low} to {high}), measured on both tiers"
-    return f"{figure_text(report['saved_fraction'], 'percent')}, estimated from the tokens of each item's own calls"
+        items = f"{figure_text(report['quality']['measured_items'], 'count')} {MEASURED_ITEMS}"
+        against = f"{figure_text(saving['baseline_usd'], 'dollars')} for all {last}, {MEASURED} {items}"
+        return f"{figure_text(saving['saved_fraction'], 'percent')} ({low} to {high}) of {against}"
+    told = [] if saving is None else [f"measured: {too_few(saving['more_needed'])}"]
+    if report["saved_fraction"] is not None:
+        share = figure_text(report["saved_fraction"], "percent")
+        against = figure_text(report["baseline_usd"], "dollars")
+        told.append(f"{share} of about {against} for all {last}, {ESTIMATED}")
+    return "; ".join(told) or "no item has ended yet"
 
 
 def _quality(report: Mapping[str, Any]) -> str:
@@ -63,7 +71,7 @@ def _quality(report: Mapping[str, Any]) -> str:
         return "not measured; a holdout measures it"
     low, high = (figure_text(end, "percent") for end in quality["lost_share"])
     told = f"{quality['differing']} of {quality['measured_items']} measured items differ from the last tier's answer"
-    return f"{quality['safety'].replace('_', ' ')}: {told}; {low} to {high} of all items are lost to that"
+    return f"{quality_words(quality)}; {told}, and {low} to {high} of all items are lost to that"
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:

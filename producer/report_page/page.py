@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from producer.answer_sources import source_remarks
+from producer.baseline import ESTIMATED, MEASURED, MEASURED_ITEMS, is_measured, last_tier
 from producer.dollars import exact, shown
 from producer.drift import drift_summary
 from producer.json_text import json_line
@@ -24,6 +26,7 @@ _VERDICTS = {
     "too_aggressive": "Too aggressive",
     "not_enough_data": "Not enough data",
 }
+_SOURCES = (("offline engine", "engine"), ("recorded model", "recording"))
 _UNKNOWN = "unknown"
 
 
@@ -38,6 +41,9 @@ def report_page(report: Mapping[str, Any]) -> str:
         charts=dict.fromkeys(("reasons", "frontier", "over_time", "latency", "evidence", "reliability"), "")
         | charts(report),
         verdict=_VERDICTS[report["quality"]["safety"]] if report["quality"] else "",
+        is_measured=is_measured(report),
+        last_tier=last_tier(report),
+        baseline={"estimated": ESTIMATED, "measured": MEASURED, "those": MEASURED_ITEMS},
         worst_fields=sorted(fields.items(), key=lambda field: field[1]),
         remarks=_remarks(report),
         drift=[] if report["drift"] is None else drift_summary(report["drift"]),
@@ -57,12 +63,17 @@ def _seconds(value: Any) -> str:  # noqa: ANN401 - a number of JSON
     return f"{value:.1f} s" if value < 60 else f"{value / 60:.1f} min"  # noqa: PLR2004 - a minute
 
 
+def _milliseconds(value: Any) -> str:  # noqa: ANN401 - a number of JSON
+    return f"{value:,.0f}\N{NO-BREAK SPACE}ms".replace(",", "\N{NARROW NO-BREAK SPACE}")
+
+
 _KINDS: Mapping[str, Callable[[Any], str]] = {
     "count": lambda value: f"{value:,}".replace(",", "\N{NARROW NO-BREAK SPACE}"),
     "percent": lambda value: f"{100 * value:.1f}\N{NO-BREAK SPACE}%",
     "dollars": shown,
     "seconds": _seconds,
-    "milliseconds": lambda value: f"{value:,.0f}\N{NO-BREAK SPACE}ms".replace(",", "\N{NARROW NO-BREAK SPACE}"),
+    "milliseconds": _milliseconds,
+    "milliseconds apart": lambda value: _milliseconds(abs(value)),
 }
 
 
@@ -90,14 +101,7 @@ def _json(value: object) -> str:
 
 def _remarks(report: Mapping[str, Any]) -> list[str]:
     kinds = {model["kind"] for model in report["models"]}
-    told = []
-    if "offline engine" in kinds:
-        told.append(
-            "The answers are those of offline engines (rules, no language model): this says nothing about models."
-        )
-    if "recorded model" in kinds:
-        told.append("The answers are recordings of real models, given again; nothing was called live.")
-    return told
+    return source_remarks([source for kind, source in _SOURCES if kind in kinds])
 
 
 def _style() -> str:

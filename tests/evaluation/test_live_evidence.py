@@ -22,7 +22,7 @@ def test_an_item_differs_where_a_field_does_as_the_task_compares_them() -> None:
     assert found is not None
     assert (found.pairs, found.differing) == (2, 1)
     assert found.differences == (Difference("other", "total", 9, 8),)
-    assert (found.mean_last_cost_nano_usd, found.mean_faster_ms) == (15_000, 10)
+    assert (found.last_cost_nano_usd.mean, found.faster_ms.mean) == (15_000, 10)
     assert found.wrong.low < 0.5 < found.wrong.high
 
 

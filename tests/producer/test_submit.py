@@ -158,3 +158,21 @@ def test_a_name_must_do_as_a_file_and_an_argument(
     """A name that is a number would be taken for a job's number, one with a slash for a path."""
     with pytest.raises(UsageError, match="cannot be a job's name"):
         submit(sqlite_ledger, order(rows, name=name), tmp_path)
+
+
+@pytest.mark.parametrize("brought_by", ["rows", "a file"])
+def test_labels_that_can_never_be_right_stop_an_order_before_it_is_one(
+    sqlite_ledger: Database, tmp_path: Path, brought_by: str
+) -> None:
+    """Whether rows bring them or a file does: the first line is told with what may be meant, and no job is written."""
+    rows = [{"custom_id": str(number), "text": "one", "expected": {"totl": 1}} for number in range(3)]
+    path = write_lines(tmp_path / "rows.jsonl", *rows)
+    mails = write_lines(tmp_path / "mails.jsonl", {"custom_id": "1", "text": "one"})
+    with pytest.raises(InvalidFileError) as caught:
+        submit(sqlite_ledger, order(mails, labels=path) if brought_by == "a file" else order(path), tmp_path)
+    (problem,) = caught.value.problems
+    assert (problem.file, problem.line) == (str(path), 1)
+    assert "no field `totl`" in str(problem)
+    assert "did you mean `total`?" in str(problem)
+    assert "2 more lines have that" in str(problem)
+    assert jobs.listing(sqlite_ledger) == []

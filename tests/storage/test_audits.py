@@ -47,7 +47,9 @@ def test_labels_are_kept_once_and_replaced(ledger: Database) -> None:
     assert (item.picked, item.output, item.expected) == (True, '{"total": 1}', '{"total":2}')
     assert audits.labelled_keys(ledger, TASK.name) == [key, (job.id, 2)]
     (document,) = audits.documents(ledger, [key])
-    assert document == audits.AuditDocument("past", "past-1", "text of past-1", '{"total": 1}', '{"total":2}')
+    assert document == audits.AuditDocument(
+        "past", "past-1", "text of past-1", None, "{}", '{"total": 1}', '{"total":2}'
+    )
 
 
 def test_a_custom_id_in_several_jobs_is_told_apart_by_job(ledger: Database) -> None:

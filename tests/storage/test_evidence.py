@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from storage import evidence
+from routing.deployment import AnswerSource, ServerSpec
+from storage import evidence, progress
 from tests.support.ledgers import running_job
 from tests.support.measured_jobs import COUNT, DIFFERING, ESCALATED, measured_job
 
@@ -41,6 +42,22 @@ def test_a_measured_job_tells_its_pairs_costs_and_course(ledger: Database) -> No
     said = evidence.predictions(ledger, job.id, "cheap")
     assert (len(said), sum(passed for _, passed in said)) == (COUNT, MEASURED)
     assert {probability for probability, _ in said} == {0.5}
+
+
+def test_a_recording_is_no_evidence_of_live_models(ledger: Database) -> None:
+    """Each call says what answered it, and the pairs of a task are those that one source answered alone."""
+    live = measured_job(ledger)
+    replayed = measured_job(ledger, "replayed", ServerSpec(name="recorded", recordings="recordings.jsonl"))
+    engines = measured_job(ledger, "engines", ServerSpec(name="offline", engines="engines.py"))
+    found = {
+        job.name: {use.answered_by for use in progress.models(ledger, job.id)} for job in (live, replayed, engines)
+    }
+    assert found == {"measured": {None}, "replayed": {"recording"}, "engines": {"engine"}}
+    for source in AnswerSource:
+        pairs = evidence.task_held_pairs(ledger, "totals", 1_000, {source})
+        assert (len(pairs), {pair.answered_by for pair in pairs}) == (MEASURED, {source})
+    assert len(evidence.task_held_pairs(ledger, "totals", 1_000, set(AnswerSource))) == 3 * MEASURED
+    assert len(evidence.held_pairs(ledger, replayed.id)) == MEASURED
 
 
 def test_a_job_without_calls_tells_nothing(ledger: Database) -> None:

@@ -77,7 +77,7 @@ def engine_room(
         handler=ItemHandler(
             database,
             gateway,
-            Accountant(PriceList(deployment.models)),
+            Accountant(deployment),
             deployment.flags,
             AnswerCache(database, deployment.models),
             RunningJobs(database),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from routing.rollout import Rollout
@@ -24,6 +25,7 @@ from tests.support.loopback import loopback
 
 if TYPE_CHECKING:
     from evaluation.model_server.engine import EngineRequest
+    from routing.deployment import ServerSpec
     from storage.database import Database
     from storage.jobs import JobRecord
 
@@ -32,8 +34,11 @@ HOSTILE = '<script>alert("x")</script>&|`'
 COUNT, DIFFERING, ESCALATED = 40, 8, 4
 
 
-def measured_job(ledger: Database, name: str = "measured") -> JobRecord:
-    """Return a job of 40 items: 4 escalate, the others are accepted cheap and measured, 8 of which differ."""
+def measured_job(ledger: Database, name: str = "measured", answered_by: ServerSpec | None = None) -> JobRecord:
+    """Return a job of 40 items: 4 escalate, the others are accepted cheap and measured, 8 of which differ.
+
+    With `answered_by`, its deployment says that this loopback server answers for both models.
+    """
     task = FrozenTask(
         name="totals",
         output=JsonSchema(
@@ -68,10 +73,14 @@ def measured_job(ledger: Database, name: str = "measured") -> JobRecord:
     jobs.add_items(ledger, job.id, 1, items)
     jobs.open_job(ledger, job.id, TIERS)
     engines = {"small": _small, "large": lambda _request: _text(9, "last")}
-    with (
-        loopback(engines) as server,
-        engine_room(ledger, server.deployment(small="small", large="large")) as room,
-    ):
+    with loopback(engines) as server, ExitStack() as stack:
+        deployment = server.deployment(small="small", large="large")
+        if answered_by is not None:
+            models = {
+                name: spec.model_copy(update={"server": answered_by.name}) for name, spec in deployment.models.items()
+            }
+            deployment = deployment.model_copy(update={"models": models, "servers": {answered_by.name: answered_by}})
+        room = stack.enter_context(engine_room(ledger, deployment))
         for tier in TIERS:
             room.pipeline.run_chunk(tier, job.id, range(1, COUNT + 1))
     ended = jobs.find(ledger, job.name)

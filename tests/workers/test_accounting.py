@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from routing.compiled_task import CompiledTask
 from routing.completion import TokenUsage
-from routing.deployment import ModelSpec, PriceSpec
+from routing.deployment import DeploymentSpec, ModelSpec, PriceSpec
 from routing.price import PriceList
 from tests.support.ledgers import TASK
 from workers.accounting import Accountant
@@ -24,9 +24,10 @@ def test_no_call_costs_more_than_its_bound(
 ) -> None:
     """Whatever part of its input is read from the provider's cache or written to it, at whatever price."""
     price = PriceSpec(input=rates[0], output=rates[1], cached_input=rates[2], cache_write=rates[3])
-    listed = PriceList({"small": ModelSpec(name="small", provider="anthropic", model="m", price=price)})
+    models = {"small": ModelSpec(name="small", provider="anthropic", model="m", price=price)}
+    listed = PriceList(models)
     prompt = CompiledTask(TASK).prompt("cheap", "x" * characters, {})
-    bound = Accountant(listed).call_bound(["small"], prompt, TASK.max_output_tokens)
+    bound = Accountant(DeploymentSpec(models=models)).call_bound(["small"], prompt, TASK.max_output_tokens)
     asked = characters // BYTES_PER_TOKEN_AT_LEAST
     read = data.draw(st.integers(0, asked))
     written = data.draw(st.integers(0, asked - read))

@@ -7,6 +7,8 @@ import random
 from typing import TYPE_CHECKING
 
 import pytest
+from sqlalchemy import update
+from sqlmodel import col
 
 from routing.drift.signal import REFERENCE, SignalName
 from routing.rollout import Rollout
@@ -14,6 +16,7 @@ from routing.rollout_changes import classified
 from routing.task import BudgetSpec
 from storage import drift, rollouts
 from storage.first_verdicts import first_verdicts
+from storage.tables import Attempt
 from tests.support.judged_jobs import BEGAN_MS, Judged, judge, open_job
 from tests.support.ledgers import TASK
 from workers import drift_watch
@@ -116,6 +119,20 @@ def test_the_verdict_comes_with_what_was_known(ledger: Database) -> None:
     assert known.chance != unknown.chance
     later = first_verdicts(ledger, job.id, "cheap", after=0, since_ms=BEGAN_MS + 2, limit=10)
     assert (later.verdicts, later.reached) == ((unknown,), 2)
+
+
+def test_a_recording_is_not_watched(ledger: Database) -> None:
+    """What a model answered once, given again, tells nothing of how it answers now: its job is passed over."""
+    judge(ledger, open_job(ledger, TASK, "live", 50), 1, _answers(50, 0.1))
+    before = advance(ledger, TASK.name)
+    replayed = open_job(ledger, TASK, "replayed", 50)
+    judge(ledger, replayed, 1, _answers(50, 0.9))
+    with ledger.write() as connection:
+        connection.execute(update(Attempt).where(col(Attempt.job_id) == replayed.id).values(answered_by="recording"))
+    page = first_verdicts(ledger, replayed.id, "cheap", after=0, since_ms=0, limit=50)
+    assert (page.verdicts, page.reached) == ((), 50)
+    assert advance(ledger, TASK.name) == before
+    assert before[SignalName.ESCALATION].seen == 50
 
 
 def test_a_change_somebody_made_is_no_drift(ledger: Database) -> None:

@@ -6,8 +6,13 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from sqlalchemy import update
 
 from producer.task_folder import load_task
+from routing.document import Document
+from routing.task import InputSpec
+from storage.tables import DocumentRow
+from tests.support.documents import take_in
 from tests.support.judged_jobs import Judged, judge, open_job
 from tests.support.task_folders import notes_folder
 
@@ -82,11 +87,17 @@ def test_labels_go_out_and_come_back(cheapfirst: CommandLine, folder: Path, tmp_
         assert "by a person's labels: 0 of 8 drawn at random wrong, 4 of 8 doubtful" in cheapfirst("report", *form).out
 
 
-def test_what_is_labelled_is_an_input_of_eval(cheapfirst: CommandLine, folder: Path, tmp_path: Path) -> None:
-    """Rows with text and label, of what was filled in; both files are read as labels, too."""
+def test_what_is_labelled_is_an_input_of_eval(
+    cheapfirst: CommandLine, home_ledger: Database, folder: Path, tmp_path: Path
+) -> None:
+    """Whole documents with what was filled in, whatever keys a task's rows have; both files are labels files, too."""
     from producer.documents.labels import read_labels
+    from routing.label_check import LabelCheck
 
+    check = LabelCheck({"type": "object"}, {})
     file, labelled = tmp_path / "audit.jsonl", tmp_path / "labelled.jsonl"
+    with home_ledger.write() as connection:
+        connection.execute(update(DocumentRow).values(metadata='{"shop":"north"}', pages=3))
     cheapfirst("audit", folder, "--n", "4", "-o", file)
     rows = _rows(file)
     rows[0]["expected"] = {"total": 2}
@@ -96,9 +107,14 @@ def test_what_is_labelled_is_an_input_of_eval(cheapfirst: CommandLine, folder: P
     ).out.replace("\n", " ")
     assert "1 rows are in" in cheapfirst("audit", folder, "--labelled", "-o", labelled).err
     name = rows[0]["custom_id"]
-    assert _rows(labelled) == [{"custom_id": name, "text": f"text of {name}", "expected": {"total": 2}}]
-    assert read_labels(labelled) == {name: {"total": 2}}
-    assert read_labels(file)[name] == {"total": 2}
+    (row,) = _rows(labelled)
+    assert (row["custom_id"], row["text"], row["expected"]) == (name, f"text of {name}", {"total": 2})
+    other_keys = InputSpec(custom_id="id", text="{{ input.body }}", expected="reference")
+    assert take_in(labelled, spec=other_keys).documents == [
+        Document(name, f"text of {name}", {"shop": "north"}, {"total": 2}, pages=3)
+    ]
+    assert read_labels(labelled, check) == {name: {"total": 2}}
+    assert read_labels(file, check)[name] == {"total": 2}
 
 
 def test_a_changed_label_replaces_the_one_before(cheapfirst: CommandLine, folder: Path, tmp_path: Path) -> None:

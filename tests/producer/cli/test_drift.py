@@ -31,6 +31,7 @@ def test_a_drift_is_told_wherever_one_looks(cheapfirst: CommandLine, home_ledger
     assert "escalation   first answers that fail: no change shown in 700 observations" in told.out
     assert "of the first 100 observed, which later ones are held against" in told.out
     assert "calibration  the classifier's calibration: nothing observed" in told.out
+    assert "sorted" not in told.out
     assert "no change shown; 1 of 4 signals have enough to be held against" in cheapfirst("report", "past").out
     assert "drifted" not in cheapfirst("status", "past").out
 
@@ -38,6 +39,8 @@ def test_a_drift_is_told_wherever_one_looks(cheapfirst: CommandLine, home_ledger
     assert "first answers that fail: CHANGED, sure after" in cheapfirst("report", "past").out
     for command in (("status", "past"), ("jobs",), ("check", folder)):
         assert "notes has drifted: first answers that fail" in cheapfirst(*command).out, command
+    assert "sorted (by customer or kind, say) over more than 1,000 documents" in cheapfirst("drift", folder).out
+    assert "no particular order" in cheapfirst("drift", folder, "--json").json["assumes"]
     alarm = cheapfirst("drift", folder, "--json").json["signals"]["escalation"]["alarm"]
     assert (700 < alarm["after"] < 1_100, alarm["false_alarm_rate"]) == (True, 0.0025)
     assert "CHANGED" in cheapfirst("report", "past", "--md").out

@@ -6,8 +6,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from sqlalchemy import update
+from sqlmodel import col
 
 from producer.task_folder import load_task
+from storage.tables import Attempt, Job
+from storage.task_volume import DAY_MS, recent_volume
 from tests.support.documents import write_lines
 from tests.support.ended_jobs import LedgerJob, documents
 
@@ -81,7 +85,16 @@ def test_history_tells_ranges(cheapfirst: CommandLine, home_ledger: Database, ta
     LedgerJob(home_ledger, documents("a"), other, name="other").accept({"total": 1})
 
     told = cheapfirst("plan", task, _inputs(task), "--json").json
-    assert (told["basis"], told["history"]) == ("history", {"items": 30, "jobs": 1, "jobs_left_aside": 1})
+    assert (told["basis"], told["history"]) == (
+        "history",
+        {
+            "items": 30,
+            "jobs": 1,
+            "jobs_left_aside": 1,
+            "items_left_aside": 0,
+            "answered_by": ["provider"],
+        },
+    )
     routed, last = told["paths"]["routed"], told["paths"]["expensive"]
     # Each call of the cheap tier took 100 tokens in and 10 out; one document starts on the last tier.
     assert told["paths"]["cheap"]["input_tokens"] == [900, 900]
@@ -94,6 +107,56 @@ def test_history_tells_ranges(cheapfirst: CommandLine, home_ledger: Database, ta
     text = cheapfirst("plan", task, _inputs(task)).out
     assert "10 of 30 documents went up from cheap" in text
     assert "1 jobs with other models" in text
+
+
+def test_what_recordings_answered_is_no_history(cheapfirst: CommandLine, home_ledger: Database, task: Path) -> None:
+    """A job that was run again from its recording teaches neither plan nor advice, and counts for no volume."""
+    job = LedgerJob(home_ledger, documents(*(f"doc-{number}" for number in range(30))), load_task(task))
+    for _ in range(30):
+        job.accept({"total": 1})
+    before = cheapfirst("plan", task, _inputs(task), "--json").json
+    assert (before["basis"], before["history"]["answered_by"]) == ("history", ["provider"])
+    with home_ledger.write() as connection:
+        connection.execute(update(Attempt).values(answered_by="recording"))
+
+    told = cheapfirst("plan", task, _inputs(task), "--json").json
+    assert told["basis"] == "bounds"
+    assert told["history"] == {
+        "items": 0,
+        "jobs": 0,
+        "jobs_left_aside": 0,
+        "items_left_aside": 30,
+        "answered_by": [],
+    }
+    assert "30 documents left aside that a recording answered" in cheapfirst("plan", task, _inputs(task)).out
+    advice = cheapfirst("advise", task, "--json").json
+    assert (advice["rests_on"]["documents_tried_cheap"], advice["rests_on"]["items_left_aside"]) == (0, 30)
+    assert "30 documents left aside that a recording answered" in cheapfirst("advise", task).out
+    with home_ledger.write() as connection:
+        connection.execute(update(Job).values(created_ms=col(Job.created_ms) - 10 * DAY_MS))
+    assert recent_volume(home_ledger, "notes", 30).items == 0
+    with home_ledger.write() as connection:
+        connection.execute(update(Attempt).values(answered_by=None))
+    assert recent_volume(home_ledger, "notes", 30).items == 30
+
+
+def test_where_recordings_answer_now_the_plan_says_so(
+    cheapfirst: CommandLine, home_ledger: Database, task: Path
+) -> None:
+    """A deployment of recordings plans from recordings, under a remark; what providers answered is not its history."""
+    deployment = (task / "cheapfirst.yaml").read_text().replace('base_url: "http://127.0.0.1:9/v1"', "server: recorded")
+    (task / "cheapfirst.yaml").write_text(f"{deployment}servers:\n  recorded: {{recordings: r.jsonl}}\n")
+    (task / "r.jsonl").write_text("")
+    job = LedgerJob(home_ledger, documents(*(f"doc-{number}" for number in range(30))), load_task(task))
+    for _ in range(30):
+        job.accept({"total": 1})
+    assert cheapfirst("plan", task, _inputs(task), "--json").json["history"]["items_left_aside"] == 30
+    with home_ledger.write() as connection:
+        connection.execute(update(Attempt).values(answered_by="recording"))
+    planned = cheapfirst("plan", task, _inputs(task)).out
+    assert "30 documents of 1 jobs" in planned
+    assert "The answers are recordings of real models, given again" in planned
+    assert "The answers are recordings of real models, given again" in cheapfirst("advise", task).out
 
 
 def test_a_sample_is_not_paid_for_unless_somebody_agrees(
@@ -115,3 +178,22 @@ def test_what_cannot_be_planned_ends_with_2(cheapfirst: CommandLine, task: Path)
     assert cheapfirst("plan", task, nothing).code == 2
     twice = cheapfirst("plan", task, "-", "--sample", 3)
     assert (twice.code, "read once" in twice.err) == (2, True)
+
+
+def test_a_sample_of_nothing_is_wrong_usage(cheapfirst: CommandLine, task: Path) -> None:
+    """Who asks for a sample wants one: none is not taken for it in silence."""
+    ended = cheapfirst("plan", task, _inputs(task), "--sample", 0)
+    assert (ended.code, "--sample" in ended.err) == (2, True)
+
+
+@pytest.mark.parametrize(("price", "reaches"), [("{input: 1, output: 2}", False), ("{input: 0, output: 0}", True)])
+def test_an_evaluation_on_no_money_is_refused_before_it_is_one(
+    cheapfirst: CommandLine, task: Path, price: str, *, reaches: bool
+) -> None:
+    """No job is written and nothing is started; where models cost nothing, a budget of nothing is enough."""
+    deployment = task / "cheapfirst.yaml"
+    deployment.write_text(DEPLOYMENT.replace("{input: 1, output: 2}", price).replace("{input: 10, output: 20}", price))
+    labelled = write_lines(task / "labelled.jsonl", {"custom_id": "a", "text": " ", "expected": {"total": 1}})
+    ended = cheapfirst("eval", task, labelled, "--budget", "0")
+    assert (ended.code, "A budget of $0 allows no call" in ended.err) == (2, not reaches)
+    assert cheapfirst("jobs", "--json").json == []

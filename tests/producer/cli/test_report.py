@@ -81,15 +81,17 @@ def test_without_labels_there_is_no_accuracy(cheapfirst: CommandLine, home_ledge
 
 
 def test_a_report_tells_what_was_measured(cheapfirst: CommandLine, home_ledger: Database) -> None:
-    """Beside the estimate: saving and quality with intervals, and what they rest on."""
+    """Instead of the estimate: saving and quality with intervals, and what they rest on."""
     measured_job(home_ledger)
     figures = cheapfirst("report", "--json").json
     assert (figures["quality"]["measured_items"], figures["quality"]["differing"]) == (36, 8)
     low, high = figures["saving"]["saved_interval"]
     assert low <= figures["saving"]["saved_fraction"] <= high < 0
     text = cheapfirst("report").out
-    assert "from 36 items that ran on both; measuring cost $" in text
-    assert "quality     too aggressive: 8 of 36 items that ran on both differ; " in text
+    assert "measured: what its own calls cost, and for every other item the mean of the 36 items" in text
+    assert "of it to measure" in text
+    assert "an estimate" not in text, "one baseline at a time"
+    assert "quality     too aggressive; 8 of 36 items that ran on both differ, " in text
 
 
 def test_a_report_is_written_as_a_page_and_as_markdown(

@@ -6,7 +6,7 @@ import builtins
 import json
 from decimal import Decimal
 from html.parser import HTMLParser
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
@@ -15,7 +15,8 @@ from producer.json_text import json_page
 from producer.report_page.markdown import report_markdown
 from producer.report_page.page import report_page
 from routing.errors import UsageError
-from tests.support.ended_jobs import LedgerJob, documents
+from tests.support.ended_jobs import RECEIPT, LedgerJob, documents
+from tests.support.judged_jobs import Judged, judge, open_job
 from tests.support.ledgers import running_job
 from tests.support.measured_jobs import HOSTILE, measured_job
 
@@ -35,6 +36,8 @@ class _Page(HTMLParser):
         self.fetched: list[str] = []
         self.handlers: list[str] = []
         self.text = ""
+        self.headlines: list[str] = []
+        self._in_headline = False
         self.feed(page)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -42,11 +45,15 @@ class _Page(HTMLParser):
         self.tags.add(tag)
         self.handlers += [name for name in given if name.startswith("on")]
         self.fetched += [value or "" for name, value in attrs if name in NEEDED_OF_ELSEWHERE]
+        self._in_headline = given.get("class") == "headline" or (self._in_headline and tag == "data")
         if tag == "data":
             self.figures[given["data-key"] or ""] = given["value"] or ""
 
     def handle_data(self, data: str) -> None:
         self.text += data
+        if self._in_headline:
+            self.headlines.append(data)
+            self._in_headline = False
 
 
 def test_every_figure_of_the_page_is_one_of_the_json(sqlite_ledger: Database) -> None:
@@ -83,8 +90,26 @@ def test_without_measured_items_the_saving_is_told_as_an_estimate(sqlite_ledger:
     """And the way to measure it is named."""
     LedgerJob(sqlite_ledger, documents("a")).accept({})
     page = _Page(report_page(evidence_report(sqlite_ledger, "receipt-1")))
-    assert "estimated: " in page.text
+    assert "for all expensive, an estimate from the tokens of each item's own calls" in " ".join(page.text.split())
     assert "cheapfirst holdout TASK --to 2" in page.text
+
+
+def test_where_too_few_items_were_measured_no_saving_is_a_headline(sqlite_ledger: Database) -> None:
+    """It says how many more it takes, as the verdict on quality does, and tells the estimate as what it is."""
+    answers = [Judged(output='{"total": 1}', last='{"total": 1}' if number < 5 else None) for number in range(20)]
+    judge(sqlite_ledger, open_job(sqlite_ledger, RECEIPT, "few", 20), 1, answers)
+    figures = evidence_report(sqlite_ledger, "few")
+    saving, quality = cast("dict[str, Any]", figures["saving"]), cast("dict[str, Any]", figures["quality"])
+    assert (saving["is_shown"], saving["more_needed"], quality["safety"]) == (False, 25, "not_enough_data")
+    assert 50 < quality["more_needed"] < 500
+    page = _Page(report_page(figures))
+    assert page.headlines == ["Not enough data", "Not enough data"]
+    assert page.figures["saving.more_needed"] == "25"
+    assert page.figures["quality.more_needed"] == str(quality["more_needed"])
+    assert "saving.saved_fraction" not in page.figures
+    text = report_markdown(figures)
+    assert "measured: not enough data: 25 more items that run on both are needed" in text
+    assert f"- Quality: not enough data: {quality['more_needed']} more items that run on both are needed" in text
 
 
 def test_a_page_without_the_extra_says_how_to_get_it(sqlite_ledger: Database, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -115,7 +140,7 @@ def test_markdown_keeps_names_as_text(sqlite_ledger: Database) -> None:
     measured_job(sqlite_ledger, name=f"job {HOSTILE}")
     text = report_markdown(evidence_report(sqlite_ledger, f"job {HOSTILE}"))
     assert "<script>" not in text.replace("\\<", "")
-    assert "measured on both tiers" in text
+    assert "for all expensive, measured: what its own calls cost" in text
     assert "8 of 36 measured items differ" in text
 
 
