@@ -25,7 +25,6 @@ from bench.commands import command
 from bench.stage import HERE, TASK, TIERS, Queues, stage
 from producer.progress import average_pace, figures
 from storage import claims, dead_workers, jobs, progress, sweeping, workers
-from storage.reserving import SpendingRules
 from tests.support.plans import plans
 
 if TYPE_CHECKING:
@@ -136,7 +135,6 @@ def _let_stand(database: Database, ended: int, running: int, items: int) -> None
 
 def _questions(database: Database, running: int, items: int) -> dict[str, Callable[[], object]]:
     name, half = str(running), items // 2
-    spending = SpendingRules(upper_bound=lambda _: 0)
     positions = list(range(half, half + 16))
     return {
         "status": lambda: figures(
@@ -158,7 +156,6 @@ def _questions(database: Database, running: int, items: int) -> dict[str, Callab
             positions=positions,
             lease_token=f"bench-{time.monotonic_ns()}",
             lease_ms=60_000,
-            spending=spending,
         ),
     }
 

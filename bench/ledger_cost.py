@@ -18,7 +18,6 @@ from bench.stage import TASK, TIERS, text
 from storage import claims, jobs, migrate, recording
 from storage.database import Database
 from storage.records import Accepted, AttemptRecord, DecisionRecord, Escalated, ItemRecord
-from storage.reserving import SpendingRules
 from storage.states import AttemptOutcome
 from tests.support.postgres_server import PostgresServer, find_binaries
 
@@ -84,7 +83,6 @@ def _claimed(database: Database, job: int, start: int) -> tuple[ClaimedItem, ...
         positions=range(start, start + CHUNK),
         lease_token=f"chunk-{start}",
         lease_ms=30_000,
-        spending=SpendingRules(upper_bound=lambda _: 0),
     )
     assert claim is not None
     return claim.items

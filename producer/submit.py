@@ -95,7 +95,8 @@ def submit(database: Database, order: Order, home: Path) -> Submitted:
 
     The same order again goes on with its job: half written, interrupted, stopped or cancelled; one that is done stays
     as it is. A budget that is named replaces the job's. Raises InputsRefusedError, UsageError for inputs that are not
-    there, InvalidFileError where a label does not fit the task, JobConflictError where the name is taken by other content.
+    there, InvalidFileError where a label does not fit the task, JobConflictError where the name is taken by other
+    content.
     """
     if order.name is not None:
         _check_name(order.name)

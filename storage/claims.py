@@ -11,18 +11,16 @@ from sqlmodel import col
 
 from routing.decision import Layer
 from storage.clock import now_ms
-from storage.reserving import cover
-from storage.states import JobState, StopReason
+from storage.states import JobState
 from storage.tables import Item, Job
 from storage.taking import DOCUMENTS_OF_TAKEN, TAKE, TAKE_AT_ONCE
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from sqlalchemy import ColumnElement, Connection, RowMapping
+    from sqlalchemy import Connection, RowMapping
 
     from storage.database import Database
-    from storage.reserving import SpendingRules
 
 MAX_CLAIMS = 3
 """Claims without a record after which an item is taken for a poison document."""
@@ -58,13 +56,13 @@ class ClaimedItem:
 class Claim:
     """What a worker got of a message: the items that were free.
 
-    `item_budget_nano_usd` is the most one item may cost; None where there is no limit. `unpaid` are leased as well, to
-    be ended without a call: no budget will pay for them.
+    `item_budget_nano_usd` is the most one item may cost; None where there is no limit. `to_be_paid` tells that there is
+    a budget, and nothing is reserved yet.
     """
 
     item_budget_nano_usd: int | None
     items: tuple[ClaimedItem, ...]
-    unpaid: tuple[ClaimedItem, ...] = ()
+    to_be_paid: bool = False
 
 
 def claim(
@@ -75,16 +73,16 @@ def claim(
     positions: Sequence[int],
     lease_token: str,
     lease_ms: int,
-    spending: SpendingRules,
+    has_day_budget: bool = False,
 ) -> Claim | None:
     """Take what is free of these items, in one transaction; None where nothing may be claimed.
 
     Free is: queued in this tier, no lease, due, its job running. The rest is skipped, so that a message that is
     delivered twice costs nothing. A lease that ran out is the sweeper's to take back, with what was reserved under it.
-    Where the job or the day has a budget, the upper bound of each item is reserved, and items that are not covered stay
-    queued, are `unpaid`, or the job stops, as `spending` says.
+    `has_day_budget` tells that a day has one here. Where the day or the job has one, nothing may be called before
+    `storage.paying.pay` has reserved for it.
     """
-    if not database.is_sqlite and spending.day is None:
+    if not database.is_sqlite and not has_day_budget:
         claimed = _claim_at_once(database, job_id, tier, positions, lease_token, lease_ms)
         if claimed is not None:
             return claimed
@@ -92,17 +90,9 @@ def claim(
         job = _job(connection, job_id)
         if job is None or job["state"] != JobState.RUNNING:
             return None
-        has_budget = job["budget_nano_usd"] is not None or spending.day is not None
-        if has_budget:
-            # Reserving changes the job's row, so it is locked before its items are, as recording does.
-            job = _job(connection, job_id, lock=True)
-            if job is None or job["state"] != JobState.RUNNING:
-                return None
         items = _take(connection, job_id, tier, positions, lease_token, lease_ms)
-        unpaid: list[ClaimedItem] = []
-        if items and has_budget:
-            items, unpaid = _reserve(database, connection, job, tier, items, spending)
-    return Claim(job["item_budget_nano_usd"], tuple(items), tuple(unpaid)) if items or unpaid else None
+    has_budget = has_day_budget or job["budget_nano_usd"] is not None
+    return Claim(job["item_budget_nano_usd"], tuple(items), to_be_paid=has_budget) if items else None
 
 
 def _claim_at_once(
@@ -120,16 +110,9 @@ def _claim_at_once(
     return Claim(rows[0]["item_budget"], tuple(_claimed(job_id, tier, lease_token, row, row) for row in rows))
 
 
-def _job(connection: Connection, job_id: int, *, lock: bool = False) -> RowMapping | None:
-    query = select(
-        col(Job.id),
-        col(Job.state),
-        col(Job.budget_nano_usd),
-        col(Job.item_budget_nano_usd),
-        col(Job.cost_nano_usd),
-        col(Job.reserved_nano_usd),
-    ).where(col(Job.id) == job_id)
-    return connection.execute(query.with_for_update() if lock else query).mappings().one_or_none()
+def _job(connection: Connection, job_id: int) -> RowMapping | None:
+    query = select(col(Job.state), col(Job.budget_nano_usd), col(Job.item_budget_nano_usd))
+    return connection.execute(query.where(col(Job.id) == job_id)).mappings().one_or_none()
 
 
 def _given(job_id: int, tier: str, positions: Sequence[int], lease_token: str, lease_ms: int) -> dict[str, object]:
@@ -173,49 +156,6 @@ def _claimed(job_id: int, tier: str, lease_token: str, item: RowMapping, documen
         carried=item["carried"],
         queued_ms=item["queued_ms"],
     )
-
-
-def _reserve(
-    database: Database,
-    connection: Connection,
-    job: RowMapping,
-    tier: str,
-    items: list[ClaimedItem],
-    spending: SpendingRules,
-) -> tuple[list[ClaimedItem], list[ClaimedItem]]:
-    """Reserve for the items the budgets pay for; return those, and those that no budget will ever pay for."""
-    bounds = [spending.upper_bound(item) for item in items]
-    coverage = cover(database, connection, job, tier, bounds, spending)
-    covered, rest = items[: coverage.covered], items[coverage.covered :]
-    for item, bound in zip(covered, bounds, strict=False):
-        connection.execute(update(Item).where(*_is(item)).values(reserved_nano_usd=bound))
-    if not coverage.ends:
-        for item in rest:
-            connection.execute(
-                update(Item)
-                .where(*_is(item))
-                .values(claims=col(Item.claims) - 1, lease_token=None, lease_until_ms=None)
-            )
-    change: dict[str, object] = {"reserved_nano_usd": col(Job.reserved_nano_usd) + coverage.reserved_nano_usd}
-    if coverage.stop is not None:
-        change |= {
-            "state": JobState.STOPPED,
-            "stop_reason": coverage.stop,
-            "stop_detail": _STOP_DETAILS[coverage.stop],
-            "stopped_ms": now_ms(),
-        }
-    connection.execute(update(Job).where(col(Job.id) == job["id"]).values(**change))
-    return covered, rest if coverage.ends else []
-
-
-_STOP_DETAILS = {
-    StopReason.BUDGET: "What is left of the budget does not pay for another call.",
-    StopReason.DAY_BUDGET: "What is left of the day's budget pays for no other call; the job goes on at 00:00 UTC.",
-}
-
-
-def _is(item: ClaimedItem) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
-    return col(Item.job_id) == item.job_id, col(Item.position) == item.position
 
 
 def extend(database: Database, lease_tokens: Collection[str], lease_ms: int) -> dict[str, frozenset[int]]:

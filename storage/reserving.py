@@ -14,12 +14,11 @@ from storage.states import StopReason
 from storage.tables import Job, SpendingDay, TierTally
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from sqlalchemy import ColumnElement, Connection, RowMapping
 
     from routing.money import NanoUsd
-    from storage.claims import ClaimedItem
     from storage.database import Database
 
 DAY_MS = 86_400_000
@@ -35,9 +34,8 @@ class DayBudget:
 
 @dataclass(frozen=True, slots=True)
 class SpendingRules:
-    """What a turn of an item costs at most (nano-dollars), and what follows where a budget does not pay for it."""
+    """What follows where a budget does not pay for an item's turn, and the day's budget."""
 
-    upper_bound: Callable[[ClaimedItem], int]
     on_exceed: OnExceed = OnExceed.PAUSE
     day: DayBudget | None = None
 

@@ -26,6 +26,7 @@ from workers.item_handler import ItemHandler
 from workers.leases import Leases
 from workers.loop_thread import LoopThread
 from workers.loop_watch import LoopWatch
+from workers.payments import Payments
 from workers.pipeline import Pipeline
 from workers.recorder import Recorder
 from workers.rollout_watch import RolloutWatch
@@ -78,22 +79,23 @@ class Engine:
         self._gateway = open_gateway(settings, deployment, redis_url, pressure=tuning)
         self._recorder = Recorder(self._database, publisher, open_telemetry(settings, deployment.models))
         prices = PriceList(deployment.models)
+        handler = ItemHandler(
+            self._database,
+            self._gateway,
+            Accountant(deployment),
+            deployment.flags,
+            AnswerCache(self._database, deployment.models),
+            RunningJobs(self._database),
+        )
         self.pipeline = Pipeline(
             database=self._database,
             tasks=TaskCache(self._database, RolloutWatch(self._database), prices),
-            handler=ItemHandler(
-                self._database,
-                self._gateway,
-                Accountant(deployment),
-                deployment.flags,
-                AnswerCache(self._database, deployment.models),
-                RunningJobs(self._database),
-            ),
+            handler=handler,
             leases=leases,
             gate=gate,
             loop=self._loop,
             recorder=self._recorder,
-            day_budget=day_budget(deployment),
+            payments=Payments(self._database, handler, self._loop, day_budget(deployment)),
         )
         self._parent = os.getppid() if settings.exit_with_parent else None
         self._loop_watch = LoopWatch(self._loop, round(deployment.workers.lease_s / BEAT_S))

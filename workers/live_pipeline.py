@@ -9,7 +9,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from routing.errors import CheapfirstError, ServiceUnreachableError, Trouble
-from storage import claims, live_items, recording
+from storage import claims, live_items, paying, recording
+from storage.claims import Claim
+from storage.paying import Payment
 from storage.records import Escalated, Released, Routed
 from storage.reserving import SpendingRules
 from workers.event_wait import is_set_within
@@ -17,7 +19,7 @@ from workers.pipeline import untouched
 from workers.telemetry_setup import tell
 
 if TYPE_CHECKING:
-    from storage.claims import Claim, ClaimedItem
+    from storage.claims import ClaimedItem
     from storage.database import Database
     from storage.records import ItemRecord, Next
     from storage.reserving import DayBudget
@@ -103,13 +105,13 @@ class LivePipeline:
         task = await asyncio.to_thread(self._tasks.get, item.job_id)
         token = item.lease_token = self._leases.take()
         try:
-            claim = await asyncio.to_thread(self._claim, task, item, token)
-            if claim is None:
-                return None
-            if claim.items:
-                record = await self._handled(item, claim.items[0], task, claim.item_budget_nano_usd)
+            claim, payment = await asyncio.to_thread(self._claim, task, item, token)
+            if payment.items:
+                record = await self._handled(item, payment.items[0], task, claim.item_budget_nano_usd)
+            elif payment.unpaid:
+                record = self._handler.unpaid(task, payment.unpaid[0])
             else:
-                record = self._handler.unpaid(task, claim.unpaid[0])
+                return None
             if record.attempts:
                 item.trouble = _trouble_of(record)
             is_ours = await self._write(record)
@@ -138,20 +140,24 @@ class LivePipeline:
             if item.given_up.is_set():
                 return untouched(claimed)
 
-    def _claim(self, task: SteeredTask, item: LiveItem, token: str) -> Claim | None:
-        return claims.claim(
+    def _claim(self, task: SteeredTask, item: LiveItem, token: str) -> tuple[Claim, Payment]:
+        """Claim an item, and reserve for it where there is a budget."""
+        claim = claims.claim(
             self._database,
             job_id=item.job_id,
             tier=item.tier,
             positions=[item.position],
             lease_token=token,
             lease_ms=self._leases.lease_ms,
-            spending=SpendingRules(
-                upper_bound=lambda claimed: self._handler.upper_bound(task, claimed),
-                on_exceed=task.frozen.budget.on_exceed,
-                day=self._day_budget,
-            ),
+            has_day_budget=self._day_budget is not None,
         )
+        if claim is None:
+            return Claim(None, ()), Payment(())
+        if not claim.to_be_paid:
+            return claim, Payment(claim.items)
+        bounds = {claimed.position: self._handler.upper_bound(task, claimed) for claimed in claim.items}
+        spending = SpendingRules(on_exceed=task.frozen.budget.on_exceed, day=self._day_budget)
+        return claim, paying.pay(self._database, claim, bounds, spending)
 
     async def _write(self, record: ItemRecord) -> bool:
         """Write down what was paid for, and say whether the item was still ours."""

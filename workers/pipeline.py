@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 
 from routing.errors import CheapfirstError, ServiceUnreachableError
 from storage import claims, jobs
+from storage.paying import Payment
 from storage.records import ItemRecord, Released
-from storage.reserving import SpendingRules
 from storage.states import StopReason
 from workers.chunk import Chunk
 from workers.recorder import Finished
@@ -27,11 +27,11 @@ if TYPE_CHECKING:
 
     from storage.claims import Claim, ClaimedItem
     from storage.database import Database
-    from storage.reserving import DayBudget
     from workers.gate import Gate
     from workers.item_handler import ItemHandler
     from workers.leases import Leases
     from workers.loop_thread import LoopThread
+    from workers.payments import Payments
     from workers.recorder import Recorder
     from workers.steered_task import SteeredTask
     from workers.task_cache import TaskCache
@@ -57,7 +57,7 @@ class Pipeline:
         gate: Gate,
         loop: LoopThread,
         recorder: Recorder,
-        day_budget: DayBudget | None = None,
+        payments: Payments,
     ) -> None:
         self._database = database
         self._tasks = tasks
@@ -66,7 +66,7 @@ class Pipeline:
         self._gate = gate
         self._loop = loop
         self._recorder = recorder
-        self._day_budget = day_budget
+        self._payments = payments
         self._stopping = threading.Event()
         self._last_progress = monotonic()
         self._waiting_for_provider = 0
@@ -92,11 +92,14 @@ class Pipeline:
             try:
                 return self._run_claimed(tier, job_id, positions)
             except ServiceUnreachableError as error:
-                if monotonic() >= self._tell_at:
-                    self._tell_at = monotonic() + TELL_AGAIN_S
-                    log.warning("Items of job %d and perhaps others wait for the ledger: %s", job_id, error)
+                self._tell_waiting(job_id, error)
             self._stopping.wait(LEDGER_AGAIN_S)
         return 0
+
+    def _tell_waiting(self, job_id: int, error: ServiceUnreachableError) -> None:
+        if monotonic() >= self._tell_at:
+            self._tell_at = monotonic() + TELL_AGAIN_S
+            log.warning("Items of job %d and perhaps others wait for the ledger: %s", job_id, error)
 
     def _run_claimed(self, tier: str, job_id: int, positions: Sequence[int]) -> int:
         task = self._task(job_id)
@@ -104,19 +107,23 @@ class Pipeline:
             return 0
         token = self._leases.take()
         try:
-            claim = self._claim(task, tier, job_id, positions, token)
+            claim = self._claim(tier, job_id, positions, token)
             if claim is None:
                 return 0
             self._last_progress = monotonic()
-            chunk = Chunk(len(claim.items) + len(claim.unpaid))
-            for item in claim.unpaid:
+            payment = self._pay(claim, task, job_id) if claim.to_be_paid else Payment(claim.items)
+            in_hand = len(payment.items) + len(payment.unpaid)
+            if not in_hand:
+                return 0
+            chunk = Chunk(in_hand)
+            for item in payment.unpaid:
                 self._recorder.put(Finished(self._handler.unpaid(task, item), lambda: self._settled(chunk)))
             around = self._loop.black_box.around
             self._loop.spawn(
-                [around(job_id, item.position, self._run_item(item, task, claim, chunk)) for item in claim.items]
+                [around(job_id, item.position, self._run_item(item, task, claim, chunk)) for item in payment.items]
             )
             chunk.wait()
-            return len(claim.items) + len(claim.unpaid)
+            return in_hand
         finally:
             self._leases.drop(token)
 
@@ -140,7 +147,7 @@ class Pipeline:
             jobs.stop(self._database, job_id, StopReason.TASK_UNUSABLE, str(error))
             return None
 
-    def _claim(self, task: SteeredTask, tier: str, job_id: int, positions: Sequence[int], token: str) -> Claim | None:
+    def _claim(self, tier: str, job_id: int, positions: Sequence[int], token: str) -> Claim | None:
         return claims.claim(
             self._database,
             job_id=job_id,
@@ -148,12 +155,19 @@ class Pipeline:
             positions=positions,
             lease_token=token,
             lease_ms=self._leases.lease_ms,
-            spending=SpendingRules(
-                upper_bound=lambda item: self._handler.upper_bound(task, item),
-                on_exceed=task.frozen.budget.on_exceed,
-                day=self._day_budget,
-            ),
+            has_day_budget=self._payments.has_day_budget,
         )
+
+    def _pay(self, claim: Claim, task: SteeredTask, job_id: int) -> Payment:
+        """Reserve for a claim; while the ledger cannot be reached, its items stay in hand."""
+        bounds = self._payments.bounds(claim, task)
+        while not self._stopping.is_set():
+            try:
+                return self._payments.pay(claim, task, bounds)
+            except ServiceUnreachableError as error:
+                self._tell_waiting(job_id, error)
+            self._stopping.wait(LEDGER_AGAIN_S)
+        return Payment(())
 
     async def _run_item(self, item: ClaimedItem, task: SteeredTask, claim: Claim, chunk: Chunk) -> None:
         try:

@@ -17,10 +17,6 @@ from storage.tables import Job
 from tests.support.ledgers import attempt, claim, running_job
 
 
-def _rules(bound: int, on_exceed: OnExceed = OnExceed.PAUSE, day: DayBudget | None = None) -> SpendingRules:
-    return SpendingRules(lambda _: bound, on_exceed, day)
-
-
 def _accept(ledger: Database, job_id: int, position: int, cost: int, token: str = "token") -> None:
     record = ItemRecord(job_id, position, "cheap", token, Accepted("{}"), (attempt(cost=cost),))
     recording.write(ledger, [record])
@@ -45,10 +41,10 @@ def test_a_job_that_fails_hands_over_what_no_budget_pays_for(ledger: Database) -
     """`fail`: such items are leased to be ended, and nothing is reserved for them."""
     job = running_job(ledger, 3, budget=100)
     claim(ledger, job.id, [1], bound=80)
-    rules = _rules(80, OnExceed.FAIL)
-    assert claim(ledger, job.id, [2], rules=rules) is None, "money may come back from the first"
+    rules = SpendingRules(OnExceed.FAIL)
+    assert claim(ledger, job.id, [2], bound=80, rules=rules) is None, "money may come back from the first"
     _accept(ledger, job.id, 1, 80)
-    got = claim(ledger, job.id, [2, 3], rules=rules)
+    got = claim(ledger, job.id, [2, 3], bound=80, rules=rules)
     assert got is not None
     assert ([item.position for item in got.items], [item.position for item in got.unpaid]) == ([], [2, 3])
     standing = jobs.find(ledger, job.name)
@@ -60,12 +56,14 @@ def test_cheap_only_keeps_money_for_the_first_tier(ledger: Database) -> None:
     job = running_job(ledger, 3, budget=100)
     claim(ledger, job.id, [1], bound=10)
     _escalate(ledger, job.id, 1, 10)
-    rules = _rules(75, OnExceed.CHEAP_ONLY)
-    assert claim(ledger, job.id, [1], tier="expensive", rules=rules) is None, "two cheap items wait, at 10 each"
+    rules = SpendingRules(OnExceed.CHEAP_ONLY)
+    assert claim(ledger, job.id, [1], tier="expensive", bound=75, rules=rules) is None, (
+        "two cheap items wait, at 10 each"
+    )
     claim(ledger, job.id, [2, 3], bound=10)
     _accept(ledger, job.id, 2, 5)
     _accept(ledger, job.id, 3, 5)
-    got = claim(ledger, job.id, [1], tier="expensive", rules=rules)
+    got = claim(ledger, job.id, [1], tier="expensive", bound=75, rules=rules)
     assert got is not None
     assert len(got.items) == 1
 
@@ -75,7 +73,7 @@ def test_cheap_only_ends_what_needs_a_later_tier(ledger: Database) -> None:
     job = running_job(ledger, 1, budget=50)
     claim(ledger, job.id, [1], bound=10)
     _escalate(ledger, job.id, 1, 10)
-    got = claim(ledger, job.id, [1], tier="expensive", rules=_rules(75, OnExceed.CHEAP_ONLY))
+    got = claim(ledger, job.id, [1], tier="expensive", bound=75, rules=SpendingRules(OnExceed.CHEAP_ONLY))
     assert got is not None
     assert len(got.unpaid) == 1
     failed = Failed(FailReason.BUDGET, None, "[]")
@@ -91,22 +89,22 @@ def test_cheap_only_ends_what_needs_a_later_tier(ledger: Database) -> None:
 def test_cheap_only_never_ends_an_item_of_the_first_tier(ledger: Database) -> None:
     """Where even a cheap call is not paid for, the job stops."""
     job = running_job(ledger, 2, budget=50)
-    assert claim(ledger, job.id, [1], rules=_rules(75, OnExceed.CHEAP_ONLY)) is None
+    assert claim(ledger, job.id, [1], bound=75, rules=SpendingRules(OnExceed.CHEAP_ONLY)) is None
     assert jobs.find(ledger, job.name).stop_reason == StopReason.BUDGET
 
 
 def test_the_days_budget_holds_over_all_jobs(ledger: Database) -> None:
     """What one job spent and another has reserved is gone for both."""
     first, second = running_job(ledger, 3), running_job(ledger, 3)
-    rules = _rules(40, day=DayBudget(NanoUsd(100), OnExceed.PAUSE))
-    claim(ledger, first.id, [1], rules=rules)
+    rules = SpendingRules(day=DayBudget(NanoUsd(100), OnExceed.PAUSE))
+    claim(ledger, first.id, [1], bound=40, rules=rules)
     _accept(ledger, first.id, 1, 30)
     assert spent_today(ledger) == 30
-    assert claim(ledger, second.id, [1], token="other", rules=rules) is not None
-    assert claim(ledger, first.id, [2], rules=rules) is None
+    assert claim(ledger, second.id, [1], token="other", bound=40, rules=rules) is not None
+    assert claim(ledger, first.id, [2], bound=40, rules=rules) is None
     assert jobs.find(ledger, first.name).state is JobState.RUNNING, "what the other reserved may come back"
     _accept(ledger, second.id, 1, 40, "other")
-    assert claim(ledger, first.id, [2], rules=rules) is None
+    assert claim(ledger, first.id, [2], bound=40, rules=rules) is None
     stopped = jobs.find(ledger, first.name)
     assert (stopped.state, stopped.stop_reason) == (JobState.STOPPED, StopReason.DAY_BUDGET)
 
@@ -114,7 +112,7 @@ def test_the_days_budget_holds_over_all_jobs(ledger: Database) -> None:
 def test_a_job_the_day_stopped_goes_on_the_next_day(ledger: Database) -> None:
     """Not before midnight, and not what a job's own budget stopped."""
     day, own = running_job(ledger, 1), running_job(ledger, 1, budget=1)
-    claim(ledger, day.id, [1], rules=_rules(40, day=DayBudget(NanoUsd(1), OnExceed.PAUSE)))
+    claim(ledger, day.id, [1], bound=40, rules=SpendingRules(day=DayBudget(NanoUsd(1), OnExceed.PAUSE)))
     claim(ledger, own.id, [1], bound=40)
     assert jobs.resume_on_new_day(ledger) == 0
     with ledger.write() as connection:
@@ -130,7 +128,9 @@ def test_an_unpaid_claim_counts_no_money(ledger: Database, on_exceed: OnExceed) 
     job = running_job(ledger, 1)
     claim(ledger, job.id, [1], bound=0)
     _escalate(ledger, job.id, 1, 10)
-    got = claim(ledger, job.id, [1], tier="expensive", rules=_rules(40, day=DayBudget(NanoUsd(20), on_exceed)))
+    got = claim(
+        ledger, job.id, [1], tier="expensive", bound=40, rules=SpendingRules(day=DayBudget(NanoUsd(20), on_exceed))
+    )
     assert got is not None
     assert len(got.unpaid) == 1
     assert jobs.find(ledger, job.name).reserved_nano_usd == 0

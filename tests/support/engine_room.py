@@ -14,11 +14,13 @@ from routing.price import PriceList
 from storage.database import Database
 from workers.accounting import Accountant
 from workers.answer_cache import AnswerCache
+from workers.black_box import BlackBox
 from workers.engine import day_budget
 from workers.gate import Gate
 from workers.item_handler import ItemHandler
 from workers.leases import Leases
 from workers.loop_thread import LoopThread
+from workers.payments import Payments
 from workers.pipeline import Pipeline
 from workers.recorder import Recorder
 from workers.rollout_watch import RolloutWatch
@@ -63,31 +65,33 @@ def engine_room(
     limit: int = 20,
     telemetry: Telemetry | None = None,
     lease_clock: Callable[[], float] = monotonic,
+    black_box: BlackBox | None = None,
 ) -> Iterator[EngineRoom]:
     """Run the engine's parts on a ledger, as `workers.engine` puts them together."""
-    loop = LoopThread()
+    loop = LoopThread(black_box)
     published = PublishedKeys()
     recorder = Recorder(database, published, telemetry)  # type: ignore[arg-type]
     leases = Leases(round(deployment.workers.lease_s * 1000), lease_clock)
     gateway = Gateway(deployment.models, {}, PyreqwestTransport(), jitter=lambda: 0.0)
     gate = Gate(limit)
+    handler = ItemHandler(
+        database,
+        gateway,
+        Accountant(deployment),
+        deployment.flags,
+        AnswerCache(database, deployment.models),
+        RunningJobs(database),
+        jitter=lambda: 0.0,
+    )
     pipeline = Pipeline(
         database=database,
         tasks=TaskCache(database, RolloutWatch(database), PriceList(deployment.models)),
-        handler=ItemHandler(
-            database,
-            gateway,
-            Accountant(deployment),
-            deployment.flags,
-            AnswerCache(database, deployment.models),
-            RunningJobs(database),
-            jitter=lambda: 0.0,
-        ),
+        handler=handler,
         leases=leases,
         gate=gate,
         loop=loop,
         recorder=recorder,
-        day_budget=day_budget(deployment),
+        payments=Payments(database, handler, loop, day_budget(deployment)),
     )
     try:
         yield EngineRoom(pipeline, gate, leases, published, loop)

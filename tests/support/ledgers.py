@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import uuid
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from routing.task import BudgetSpec, FrozenTask, JsonSchema, TierSpec
-from storage import claims, jobs
+from storage import claims, jobs, paying
 from storage.records import AttemptRecord
 from storage.reserving import SpendingRules
 from storage.states import AttemptOutcome
@@ -14,7 +15,7 @@ from storage.states import AttemptOutcome
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from storage.claims import Claim
+    from storage.claims import ClaimedItem
     from storage.database import Database
     from storage.jobs import JobRecord
 
@@ -53,6 +54,14 @@ def running_job(
     return jobs.find(database, job.name)
 
 
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What a worker may call of what it claimed, and what it is to end without a call."""
+
+    items: tuple[ClaimedItem, ...]
+    unpaid: tuple[ClaimedItem, ...]
+
+
 def claim(
     database: Database,
     job_id: int,
@@ -63,17 +72,24 @@ def claim(
     lease_ms: int = 60_000,
     bound: int = 0,
     rules: SpendingRules | None = None,
-) -> Claim | None:
-    """Claim items as a worker would."""
-    return claims.claim(
+) -> Taken | None:
+    """Claim items as a worker would, and reserve `bound` for each where there is a budget."""
+    rules = rules or SpendingRules()
+    claimed = claims.claim(
         database,
         job_id=job_id,
         tier=tier,
         positions=positions,
         lease_token=token,
         lease_ms=lease_ms,
-        spending=rules or SpendingRules(lambda _: bound),
+        has_day_budget=rules.day is not None,
     )
+    if claimed is None:
+        return None
+    if not claimed.to_be_paid:
+        return Taken(claimed.items, ())
+    payment = paying.pay(database, claimed, {item.position: bound for item in claimed.items}, rules)
+    return Taken(payment.items, payment.unpaid) if payment.items or payment.unpaid else None
 
 
 def attempt(*, cost: int = 0, tier: str = "cheap", outcome: AttemptOutcome = AttemptOutcome.ACCEPTED) -> AttemptRecord:
