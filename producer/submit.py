@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from hashlib import sha256
 from itertools import islice
@@ -201,20 +202,28 @@ def _check(order: Order, spool: Spool, refused: Refused | None) -> None:
 def _write_items(database: Database, job: JobRecord, spool: Spool, tier: str) -> None:
     position = 1
     documents = iter(spool)
-    while batch := [_new_item(document, tier) for document in islice(documents, _BATCH)]:
-        jobs.add_items(database, job.id, position, batch)
-        position += len(batch)
+
+    def next_batch() -> list[NewItem]:
+        return [_new_item(document, tier) for document in islice(documents, _BATCH)]
+
+    # While the database works on one batch, which needs little of Python, the next is read.
+    with ThreadPoolExecutor(1) as reader:
+        following = reader.submit(next_batch)
+        while batch := following.result():
+            following = reader.submit(next_batch)
+            jobs.add_items(database, job.id, position, batch)
+            position += len(batch)
 
 
 def _new_item(document: Document, tier: str) -> NewItem:
-    metadata, expected = document.metadata, document.expected
+    custom_id, text, metadata, expected, pages = document
     return NewItem(
-        document.custom_id,
+        custom_id,
         tier,
-        document.text,
+        text,
         orjson.dumps(metadata).decode() if metadata else "{}",
         None if expected is None else orjson.dumps(expected).decode(),
-        document.pages,
+        pages,
     )
 
 

@@ -54,12 +54,13 @@ def ended_items(database: Database, job_id: int) -> Iterator[tuple[EndedItem, li
     """
     with database.read() as connection:
         last = connection.scalar(select(func.max(col(Item.position))).where(col(Item.job_id) == job_id)) or 0
+    none: list[Judgement] = []
     for first in range(1, last + 1, _STRETCH):
         with database.read() as connection:
             items = _items(connection, job_id, first)
             judgements = _judgements(connection, job_id, first) if items else {}
         for item in items:
-            yield item, judgements.get(item.position, [])
+            yield item, judgements.get(item[0], none)
 
 
 def _items(connection: Connection, job_id: int, first: int) -> list[EndedItem]:
@@ -87,6 +88,10 @@ def _judgements(connection: Connection, job_id: int, first: int) -> dict[int, li
         .order_by(col(Attempt.position), col(Attempt.started_ms), col(Attempt.uid))
     )
     found: dict[int, list[Judgement]] = {}
-    for position, *judged in rows.all():
-        found.setdefault(position, []).append(Judgement._make(judged))
+    for position, tier, model, failures in rows.all():
+        judgement = Judgement(tier, model, failures)
+        if position in found:
+            found[position].append(judgement)
+        else:
+            found[position] = [judgement]
     return found

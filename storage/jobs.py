@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from sqlalchemy import and_, case, func, insert, or_, select, update
+from sqlalchemy import and_, case, func, insert, or_, select, text, update
 from sqlmodel import col
 
 from routing.errors import JobConflictError, NotFoundError, UsageError
@@ -123,6 +123,9 @@ def add_items(database: Database, job_id: int, first_position: int, items: Seque
     job's row is locked while one is written.
     """
     with database.write() as connection:
+        if not database.is_sqlite:
+            # What a crash takes back is submitted again; the commit that opens the job waits for all before it.
+            connection.execute(text("SET LOCAL synchronous_commit = off"))
         state = connection.scalar(select(col(Job.state)).where(col(Job.id) == job_id).with_for_update())
         if state != JobState.SUBMITTING:
             return

@@ -18,7 +18,7 @@ _ITEMS = "items (job_id, position, custom_id, tier, available_ms)"
 _DOCUMENTS = "documents (job_id, position, text, metadata, expected, pages)"
 _ROWS_AT_ONCE = 50
 """Rows of one INSERT on SQLite: the driver's part of each is as dear as the row. 50 stay below 999 parameters."""
-_LINES_AT_ONCE = 100
+_LINES_AT_ONCE = 500
 """Lines of one write to PostgreSQL: enough that a write costs little, and it works on them while more are made."""
 
 
