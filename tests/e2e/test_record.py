@@ -17,7 +17,7 @@ SAME = ("items", "tiers", "failures", "cost_usd", "baseline_usd", "accuracy")
 
 
 def test_a_recorded_run_comes_out_as_the_one_it_was_recorded_from(tmp_path: Path) -> None:
-    """Every verdict and cent, repairs too, though redacted and without engines; it is no history and no sign of drift."""
+    """Every verdict and cent, repairs too, though redacted and without engines; and it counts for nothing else."""
     try:
         find_redis_binary()
     except ServiceUnreachableError:
