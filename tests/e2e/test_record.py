@@ -17,7 +17,7 @@ SAME = ("items", "tiers", "failures", "cost_usd", "baseline_usd", "accuracy")
 
 
 def test_a_recorded_run_comes_out_as_the_one_it_was_recorded_from(tmp_path: Path) -> None:
-    """Every verdict and cent, though it was redacted and the engines are gone; repairs are replayed too."""
+    """Every verdict and cent, repairs too, though redacted and without engines; and it counts for nothing else."""
     try:
         find_redis_binary()
     except ServiceUnreachableError:
@@ -38,3 +38,6 @@ def test_a_recorded_run_comes_out_as_the_one_it_was_recorded_from(tmp_path: Path
     assert {model["kind"] for model in again.json["models"]} == {"recorded model"}
     rows = [json.loads(line) for line in (tmp_path / ".cheapfirst/results/again.jsonl").read_text().splitlines()]
     assert not any("Supplier" in str(row["output"]) for row in rows)
+    planned = place.run("plan", "invoices", "invoices.jsonl", "--json").json
+    assert (planned["history"]["items"], planned["history"]["items_left_aside"]) == (12, 12)
+    assert place.run("drift", "invoices", "--json").json["signals"]["escalation"]["observations"] == 12
