@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 ESTIMATED = "an estimate from the tokens of each item's own calls"
 MEASURED = "measured: what its own calls cost, and for every other item the mean of the"
-MEASURED_ITEMS = "items that ran on both"
+MEASURED_ITEMS = "items that ran on both tiers"
 
 
 def is_measured(report: Mapping[str, Any]) -> bool:
@@ -30,7 +30,7 @@ def too_few(more_needed: int | None) -> str:
     """Return what is missing for something to be shown from items that ran on both tiers."""
     if more_needed is None:
         return "not enough data: it lies so near the limit that no number of items would tell"
-    return f"not enough data: {more_needed:,} more items that run on both are needed, if they are like those seen"
+    return f"not enough data: {more_needed:,} more items that run on both tiers are needed, if they are like those seen"
 
 
 def quality_words(quality: Mapping[str, Any]) -> str:

@@ -91,7 +91,7 @@ def test_a_report_tells_what_was_measured(cheapfirst: CommandLine, home_ledger: 
     assert "measured: what its own calls cost, and for every other item the mean of the 36 items" in text
     assert "of it to measure" in text
     assert "an estimate" not in text, "one baseline at a time"
-    assert "quality     too aggressive; 8 of 36 items that ran on both differ, " in text
+    assert "quality     too aggressive; 8 of 36 items that ran on both tiers differ, " in text
 
 
 def test_a_report_is_written_as_a_page_and_as_markdown(

@@ -108,8 +108,8 @@ def test_where_too_few_items_were_measured_no_saving_is_a_headline(sqlite_ledger
     assert page.figures["quality.more_needed"] == str(quality["more_needed"])
     assert "saving.saved_fraction" not in page.figures
     text = report_markdown(figures)
-    assert "measured: not enough data: 25 more items that run on both are needed" in text
-    assert f"- Quality: not enough data: {quality['more_needed']} more items that run on both are needed" in text
+    assert "measured: not enough data: 25 more items that run on both tiers are needed" in text
+    assert f"- Quality: not enough data: {quality['more_needed']} more items that run on both tiers are needed" in text
 
 
 def test_a_page_without_the_extra_says_how_to_get_it(sqlite_ledger: Database, monkeypatch: pytest.MonkeyPatch) -> None:
