@@ -48,7 +48,7 @@ def _insert_rows(connection: Connection, into: str, rows: Sequence[tuple[object,
 
 
 def _copy(connection: Connection, job_id: int, numbered: Sequence[tuple[int, NewItem]], available_ms: int) -> None:
-    # Lines are put together here: the driver's own writer of rows takes three times as long.
+    # Lines are put together here: the driver's own writer of rows takes several times as long.
     _copy_lines(
         connection,
         _ITEMS,

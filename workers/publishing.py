@@ -81,8 +81,11 @@ def publish_job(database: Database, publisher: Publisher, job_id: int, tiers: Se
     """Publish everything of a job that is queued, and return the number of messages. Memory does not grow with it."""
     published = 0
     for tier in tiers:
-        after = 0
-        while positions := sweeping.queued_positions(database, job_id, tier, after, _PAGE):
-            published += publisher.publish(tier, [(job_id, position) for position in positions])
-            after = positions[-1]
+        after, size = 0, _PAGE
+        while size == _PAGE:
+            positions = sweeping.queued_positions(database, job_id, tier, after, _PAGE)
+            if positions:
+                published += publisher.publish(tier, [(job_id, position) for position in positions])
+                after = positions[-1]
+            size = len(positions)
     return published

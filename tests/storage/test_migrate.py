@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import text
 from sqlmodel import SQLModel
 
@@ -37,6 +40,20 @@ def test_the_migrations_make_what_the_tables_declare(ledger: Database) -> None:
         differences = compare_metadata(MigrationContext.configure(connection), SQLModel.metadata)
     without = [] if ledger.is_sqlite else [("add_fk", "documents"), ("add_fk", "items")]
     assert sorted((kind, part.table.name) for kind, part in differences) == without
+
+
+def test_the_version_that_is_needed_is_alembics_head() -> None:
+    """It is read from the files' names, without Alembic."""
+    assert migrate._head() == ScriptDirectory.from_config(migrate._config()).get_current_head()
+
+
+def test_a_ledger_that_is_current_is_told_so_without_alembic(sqlite_ledger: Database) -> None:
+    """A worker holds nine megabytes less."""
+    code = (
+        "import sys; from storage import migrate; from storage.database import Database;"
+        f" migrate.require_current(Database({sqlite_ledger.address!r})); assert 'alembic' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_a_ledger_that_was_never_migrated_says_what_to_run(ledger_url: str) -> None:
