@@ -163,11 +163,25 @@ def rows_of(told: Mapping[str, Any]) -> list[dict[str, Any]]:
             "tier": "evil",
             "task": dict(told),
         },
-        {"custom_id": "label", "text": "t", "expected": {**told, "total": 1}},
         {"custom_id": "batch", "method": "POST", "url": told["url"], "body": asked, **told},
         {"custom_id": told["url"], "text": "{{ api_key }} {% include 'x' %}"},
         {"kind": "cheapfirst.recording", "custom_id": "recorded", "text": "t", "models": {"small": dict(told)}, **told},
     ]
+
+
+def test_a_label_with_options_in_it_is_refused(sqlite_ledger: Database, elsewhere: RawServer, tmp_path: Path) -> None:
+    """It is no field of the schema; nothing is taken in, and nobody is asked."""
+    task = FrozenTask(
+        name="t",
+        output=JsonSchema(json_schema={"type": "object", "properties": {"total": {"type": "number"}}}),
+        tiers=(TierSpec(name="cheap", model="cheap", system="", user="{{ text }}"),),
+    )
+    for name, value in options(elsewhere).items():
+        row = {"custom_id": "label", "text": "t", "expected": {"total": 1, name: value}}
+        with pytest.raises(InvalidFileError, match=f"no field `{name}`"):
+            submit(sqlite_ledger, Order(task, [write_lines(tmp_path / "rows.jsonl", row)]), tmp_path)
+    assert not jobs.listing(sqlite_ledger)
+    assert elsewhere.requests == []
 
 
 @pytest.mark.parametrize("answered", [{}, {"base_url": "EVIL", "api_key": KEY, "tier": "evil", "model": "evil"}])
@@ -201,7 +215,7 @@ def test_no_row_and_no_answer_changes_where_calls_go(
         asked = dict(server.server.ledger.answered)
     ended = jobs.find(sqlite_ledger, job.name)
     assert (ended.state, ended.items_done) == (JobState.DONE, job.items_total)
-    assert job.items_total >= 7
+    assert job.items_total >= 6
     assert asked == {"cheap": 2 * job.items_total, "expensive": job.items_total}
     assert elsewhere.requests == []
 
