@@ -37,7 +37,7 @@ from producer.cli import (
 from routing.errors import CheapfirstError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 app = typer.Typer(
     name="cheapfirst",
@@ -106,14 +106,19 @@ app.command()(advise.advise)
 app.add_typer(db.app, name="db")
 
 
-def main(arguments: Sequence[str] | None = None) -> NoReturn:
-    """Run a command, this process's own by default, and end with its exit code. No error is shown as a traceback."""
+def main(arguments: Sequence[str] | None = None, *, is_interrupted: Callable[[], bool] = lambda: False) -> NoReturn:
+    """Run a command, this process's own by default, and end with its exit code. No error is shown as a traceback.
+
+    `is_interrupted` tells that somebody pressed Ctrl-C, whatever error that came to.
+    """
     try:
         app(args=arguments, prog_name="cheapfirst")
     except CheapfirstError as error:
         ending.tell(error)
         sys.exit(ending.of_error(error))
     except Exception as error:  # noqa: BLE001 - the last resort: whatever it is, people get one line and a file
+        if is_interrupted():
+            sys.exit(ending.ExitCode.INTERRUPTED)
         ending.tell_fault(error)
         sys.exit(ending.ExitCode.INTERNAL)
     sys.exit(ending.ExitCode.DONE)
