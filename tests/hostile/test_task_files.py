@@ -29,7 +29,7 @@ prompt: {{system: {system}, user: "{{{{ text }}}}"}}
 tiers: [{{name: cheap, model: small}}]
 compare: {{total: "{compare}"}}
 """
-TASK_OF_LIMIT = TASK.format(schema="s.json", system="p.md", compare="number").partition("compare:")[0]
+TASK_OF_LIMIT = TASK.format(schema="schema.json", system="Extract.", compare="number").partition("compare:")[0]
 AT_LIMIT = MAX_NODES - 40
 SECRET = "canary-of-another-file"
 

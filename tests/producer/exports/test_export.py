@@ -28,7 +28,7 @@ def test_a_file_is_written_in_the_form_its_name_ends_with(sqlite_ledger: Databas
 def test_no_folder_is_made_for_a_file(sqlite_ledger: Database, tmp_path: Path) -> None:
     """A mistyped path is told with the folder that is not there, and nothing is written."""
     job = LedgerJob(sqlite_ledger, documents("a"))
-    with pytest.raises(UsageError, match="there is no folder .*/a/b"):
+    with pytest.raises(UsageError, match=r"there is no folder .*/a/b"):
         export_results(sqlite_ledger, job.record.id, "jsonl", tmp_path / "a" / "b" / "c.jsonl")
     assert not (tmp_path / "a").exists()
 
