@@ -1,4 +1,4 @@
-"""What a worker says while its ledger is away: one line when it goes, one in half a minute, one when it is back.
+"""What a worker says while a service is away: one line when it goes, one in half a minute, one when it is back.
 
 Several threads of a process ask the ledger each second, and each would tell of its own attempts.
 """
@@ -20,16 +20,22 @@ TELL_AGAIN_S = 30.0
 
 
 class OutageLog:
-    """One for all that ask the same ledger in a process. Safe to share between threads."""
+    """One for all that ask the same service in a process, the ledger unless `of` says another. Safe to share."""
 
-    def __init__(self, clock: Callable[[], float] = monotonic) -> None:
+    def __init__(self, clock: Callable[[], float] = monotonic, of: str = "The ledger") -> None:
+        self._of = of
         self._clock = clock
         self._lock = threading.Lock()
         self._away_since: float | None = None
         self._tell_at = -math.inf
 
+    @property
+    def is_away(self) -> bool:
+        """Whether it was away when it was last asked."""
+        return self._away_since is not None
+
     def away(self, what: str, error: object) -> None:
-        """Note that something could not be done for want of the ledger; say so where nobody has just now."""
+        """Note that something could not be done for want of it; say so where nobody has just now."""
         with self._lock:
             now = self._clock()
             if self._away_since is None:
@@ -41,10 +47,10 @@ class OutageLog:
         log.warning("%s, and all else that needs it waits: %s", what, error)
 
     def back(self) -> None:
-        """Note that the ledger answers; say so where it was away."""
+        """Note that it answers; say so where it was away."""
         if self._away_since is None:
             return
         with self._lock:
             since, self._away_since = self._away_since, None
         if since is not None:
-            log.warning("The ledger is back after %.0f s", self._clock() - since)
+            log.warning("%s is back after %.0f s", self._of, self._clock() - since)
