@@ -37,7 +37,7 @@ from producer.cli import (
 from routing.errors import CheapfirstError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
 app = typer.Typer(
     name="cheapfirst",
@@ -106,19 +106,23 @@ app.command()(advise.advise)
 app.add_typer(db.app, name="db")
 
 
-def main(arguments: Sequence[str] | None = None, *, is_interrupted: Callable[[], bool] = lambda: False) -> NoReturn:
-    """Run a command, this process's own by default, and end with its exit code. No error is shown as a traceback.
-
-    `is_interrupted` tells that somebody pressed Ctrl-C, whatever error that came to.
-    """
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run a command, this process's own by default, and end with its exit code. No error is shown as a traceback."""
     try:
         app(args=arguments, prog_name="cheapfirst")
     except CheapfirstError as error:
         ending.tell(error)
         sys.exit(ending.of_error(error))
     except Exception as error:  # noqa: BLE001 - the last resort: whatever it is, people get one line and a file
-        if is_interrupted():
+        if _is_interrupt(error):
             sys.exit(ending.ExitCode.INTERRUPTED)
         ending.tell_fault(error)
         sys.exit(ending.ExitCode.INTERNAL)
     sys.exit(ending.ExitCode.DONE)
+
+
+def _is_interrupt(error: BaseException | None) -> bool:
+    """Tell whether Ctrl-C is behind an error: libraries make one of their own of it where it meets their imports."""
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__cause__ or error.__context__
+    return error is not None
