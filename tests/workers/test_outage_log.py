@@ -1,7 +1,13 @@
 from __future__ import annotations
 
+import threading
+from types import SimpleNamespace
+
 import pytest
 
+from storage.database import Database
+from workers import heartbeat
+from workers.leases import Leases
 from workers.outage_log import TELL_AGAIN_S, OutageLog
 
 
@@ -29,3 +35,26 @@ def test_the_next_outage_is_told_at_once(caplog: pytest.LogCaptureFixture) -> No
         outages.away("The heartbeat is missed", "it cannot be reached")
         outages.back()
     assert len(caplog.records) == 4
+
+
+def test_a_heartbeat_without_its_ledger_is_told_once(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It beats on, and says nothing more for half a minute."""
+    monkeypatch.setattr(heartbeat, "BEAT_S", 0.01)
+    beats, enough = iter(range(5)), threading.Event()
+    database = Database("postgresql://nobody@127.0.0.1:1/nothing")
+    beating = heartbeat.Heartbeat(
+        database=database,
+        name="w@host",
+        leases=Leases(30_000),
+        concurrency=SimpleNamespace(follow=None),  # type: ignore[arg-type]
+        vitals=SimpleNamespace(),  # type: ignore[arg-type]
+        on_beat=lambda: None if next(beats, None) is not None else enough.set(),
+    )
+    assert enough.wait(30)
+    told = [record.getMessage() for record in caplog.records]
+    beating.close()
+    database.close()
+    assert len(told) == 1
+    assert told[0].startswith("The heartbeat is missed, and all else that needs it waits: The ledger at")
