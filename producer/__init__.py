@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+TYPE_CHECKING = False  # of `typing`, whose import Ctrl-C in the first moments of a command might meet
 
 if TYPE_CHECKING:
     from producer.client import Client, Job, JobStoppedError, WaitTimeoutError

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import platform
+import socket
 import time
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Literal, TypeVar
+from urllib.parse import urlsplit
 
 from producer.deployment_file import deployment_for
 from producer.drift import drift_remarks
 from producer.embedded.redis_binary import find_redis_binary
 from producer.ledger import reach_ledger
 from producer.readiness import models_of
-from producer.services import model_server_urls, with_running_broker
+from producer.services import SERVER_VARIABLE, model_server_urls, with_running_broker
 from producer.task_folder import load_task
 from routing.deployment import DeploymentSpec
 from routing.errors import CheapfirstError, InvalidFileError, ProviderError, ServiceUnreachableError
@@ -163,9 +165,33 @@ def _models(settings: Settings, spec: DeploymentSpec, task: FrozenTask | None) -
 
 
 def _reach_server(settings: Settings, spec: DeploymentSpec, model: ModelSpec) -> Iterator[Finding]:
-    """Start the loopback server where it does not run. It is not asked: a recording answers what was recorded only."""
+    """Reach the server whose address the environment has, else start it: a recording answers what was recorded only."""
+    url = settings.server_urls.get(model.server.lower())
+    if url is not None:
+        yield from _reach_address(model, url)
+        return
     with model_server_urls(settings, {model.server: spec.servers[model.server]}):
         yield Finding(f"model {model.name}", "ok", f"its loopback server `{model.server}` comes up")
+
+
+def _reach_address(model: ModelSpec, url: str) -> Iterator[Finding]:
+    variable = f"{SERVER_VARIABLE}{model.server.upper()}"
+    subject = f"model {model.name}"
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port or {"http": 80, "https": 443}[parts.scheme]
+    except (KeyError, ValueError):
+        host, port = None, 0
+    if not host:
+        yield Finding(subject, "wrong", f"{variable} is no address.", "Write http://HOST:PORT/v1.")
+        return
+    try:
+        socket.create_connection((host, port), PROBE_TIMEOUT_S).close()
+    except OSError:
+        message = f"nothing answers at {host}:{port}, where {variable} has its server `{model.server}`."
+        yield Finding(subject, "unreachable", message, f"Start that server, correct {variable}, or unset it.")
+        return
+    yield Finding(subject, "ok", f"its server `{model.server}` answers at {host}:{port} ({variable})")
 
 
 def _reach_provider(settings: Settings, model: ModelSpec) -> Iterator[Finding]:

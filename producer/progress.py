@@ -10,6 +10,7 @@ from producer.saving import saved_fraction
 from routing.money import NanoUsd, to_usd
 from storage import progress
 from storage.states import JobState
+from storage.workers import by_process
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -116,12 +117,12 @@ def figures(standing: Progress, pace: Pace, workers: Sequence[WorkerReport]) -> 
         "workers": [
             {
                 "name": worker.name,
-                "queue": worker.queue,
+                "queues": list(worker.queues),
                 "concurrency": worker.concurrency,
                 "in_flight": worker.in_flight,
                 "blocked": worker.blocked,
             }
-            for worker in workers
+            for worker in by_process(workers)
         ],
     }
 

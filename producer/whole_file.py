@@ -24,9 +24,12 @@ def whole_file(file: Path, what: str) -> Iterator[BinaryIO]:
         raise UsageError(f"{what} cannot be written to {file}, which names no file.", "Name one.")
     if file.exists() and not file.is_file():
         raise UsageError(f"{what} cannot be written to {file}: it is no ordinary file.", "Choose another file.")
+    if not file.parent.is_dir():
+        raise UsageError(
+            f"{what} cannot be written to {file}: there is no folder {file.parent}.", "Make it, or choose another."
+        )
     partial = file.with_name(f".{file.name}.{os.getpid()}.partial")
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
         with partial.open("wb") as stream:
             yield stream
             stream.flush()

@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from difflib import get_close_matches
 from functools import partial
 from typing import TYPE_CHECKING
 
-from rapidfuzz import fuzz
+from rapidfuzz import fuzz, process
 
 from routing.normalisation.dates import date_readings
 from routing.normalisation.numbers import number_readings
@@ -22,6 +21,8 @@ if TYPE_CHECKING:
 
 DEFAULT_COMPARATOR = "text"
 DEFAULT_FUZZY_RATIO = 0.9
+_NEAR = 60
+"""The least similarity, of 100, of a name that is suggested in the place of one that is not known."""
 COLLECTIONS = ("list", "set")
 """Comparators of lists whose order does not count; what follows their colon compares the elements."""
 CUSTOM = "custom"
@@ -80,7 +81,7 @@ def plain_comparison(name: str) -> PlainComparison:
     kind, colon, ratio = name.partition(":")
     if kind == "fuzzy":
         return partial(_fuzzy, _ratio(ratio) if colon else DEFAULT_FUZZY_RATIO)
-    nearest = get_close_matches(kind, (*_NAMES, *COLLECTIONS, CUSTOM), n=1)
+    nearest = process.extractOne(kind, (*_NAMES, *COLLECTIONS, CUSTOM), scorer=fuzz.ratio, score_cutoff=_NEAR)
     guess = f"; did you mean `{nearest[0]}`?" if nearest else ""
     raise ValueError(
         f"no comparator is called `{name}`, there are {', '.join(_NAMES)}, fuzzy:0.85, list, set, list:number,"

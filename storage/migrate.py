@@ -32,8 +32,10 @@ def upgrade(database: Database) -> bool:
     with database.migration() as connection:  # on SQLite the write lock itself admits one migrator
         if not database.is_sqlite:
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _ADVISORY_LOCK})
-        if _current(connection) == _head():
+        current = _current(connection)
+        if current == _head():
             return False
+        _refuse_newer(database, current)
         from alembic import command
 
         command.upgrade(_config(connection), "head")
@@ -44,10 +46,20 @@ def require_current(database: Database) -> None:
     """Raise UsageError unless the tables are the ones this program needs."""
     with database.read() as connection:
         current = _current(connection)
+    _refuse_newer(database, current)
     if current != _head():
         raise UsageError(
             f"The ledger at {database.address} is at version {current or 'none'}, this program needs {_head()}.",
             "Run `cheapfirst db upgrade`.",
+        )
+
+
+def _refuse_newer(database: Database, current: str | None) -> None:
+    known = {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
+    if current is not None and current not in known:
+        raise UsageError(
+            f"The ledger at {database.address} is at version {current}, which is newer than this program knows.",
+            "Upgrade cheapfirst here: what runs already goes on, what starts needs the ledger's own version.",
         )
 
 

@@ -12,6 +12,8 @@ from storage.clock import now_ms
 from storage.tables import QueueSetting, WorkerRow
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from storage.database import Database
 
 HEARD_WITHIN_MS = 10_000
@@ -33,6 +35,34 @@ class WorkerReport:
     blocked: bool
     idle_ms: int
     silent_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerStanding:
+    """One worker process, whose calls in flight and concurrency are those of all its queues together."""
+
+    name: str
+    queues: tuple[str, ...]
+    concurrency: int
+    in_flight: int
+    blocked: bool
+
+
+def by_process(reports: Iterable[WorkerReport]) -> list[WorkerStanding]:
+    """Return the worker processes of these reports, in their order: each reports once for every queue it serves."""
+    processes: dict[str, list[WorkerReport]] = {}
+    for report in reports:
+        processes.setdefault(report.name, []).append(report)
+    return [
+        WorkerStanding(
+            name,
+            tuple(own.queue for own in owns),
+            owns[-1].concurrency,
+            owns[-1].in_flight,
+            blocked=any(own.blocked for own in owns),
+        )
+        for name, owns in processes.items()
+    ]
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from contextlib import closing
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ from celery.signals import celeryd_init
 from celery.worker.consumer.tasks import Tasks
 from pydantic import ValidationError
 
-from routing.errors import CheapfirstError, UsageError
+from routing.errors import CheapfirstError, ServiceUnreachableError, UsageError
 from workers.celery_messages import ChunkRequest, SlimAmqp
 from workers.deployment import find_deployment, read_deployment
 from workers.garbage import collect_seldom
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 DEFAULT_TIERS = ("cheap", "expensive")
+_WRONG_USAGE, _UNREACHABLE = 2, 3
+"""How a worker process ends that cannot start, as commands do (`producer.cli.ending`)."""
 _CONNECT_TIMEOUT_S = 5
 _MAX_BROKER_CONNECTIONS = 1_000
 """kombu's own default raises `Too many connections` once threads publish side by side."""
@@ -109,11 +112,26 @@ class WorkerApp(Celery):  # type: ignore[misc] # Celery is untyped
             raise WorkerFaultError(type(error).__qualname__).with_traceback(error.__traceback__) from None
 
     def start_engine(self, limit: int) -> Engine:
-        """Start the engine of this worker process, for the queues it consumes."""
+        """Start the engine of this worker process, for the queues it consumes; end the process where it cannot start.
+
+        Of a full Redis Celery would tell by a traceback; for one that is away it waits, and so do we.
+        """
+        try:
+            self.engine = self._new_engine(limit)
+        except CheapfirstError as error:
+            sys.stderr.write(f"cheapfirst: {error}\n")
+            sys.exit(_UNREACHABLE if isinstance(error, ServiceUnreachableError) else _WRONG_USAGE)
+        collect_seldom()
+        return self.engine
+
+    def _new_engine(self, limit: int) -> Engine:
+        from workers.broker import Broker
         from workers.engine import Engine
 
         assert self.settings.redis_url is not None
-        self.engine = Engine(
+        with closing(Broker(self.settings.redis_url)) as broker:
+            broker.require_room()
+        return Engine(
             name=self.worker_name,
             queues=tuple(self.amqp.queues.consume_from),
             limit=limit,
@@ -122,8 +140,6 @@ class WorkerApp(Celery):  # type: ignore[misc] # Celery is untyped
             deployment=self.deployment,
             publisher=self.publisher,
         )
-        collect_seldom()
-        return self.engine
 
 
 def create_app(settings: Settings, task_folder: Path | None = None) -> WorkerApp:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from routing.errors import CheapfirstError
 from storage import dead_workers
+from workers.told_item import told
 
 if TYPE_CHECKING:
     from storage.database import Database
@@ -37,7 +38,7 @@ class Death:
         said = f"Worker {self.worker} ended with status {self.status}"
         if self.last_words.item is None:
             return said
-        return f"{said} while it handled job {self.last_words.item[0]} item {self.last_words.item[1]}"
+        return f"{said} while it handled {told(*self.last_words.item)}"
 
 
 class Autopsies:

@@ -42,6 +42,15 @@ class Broker:
         except redis.RedisError as error:
             raise translated(error) from error
 
+    def require_room(self) -> None:
+        """Raise where it is there and takes nothing; one that cannot be reached may yet come."""
+        try:
+            self._client.set(_PROBE, "", px=1)
+        except (redis.ConnectionError, redis.TimeoutError):
+            return
+        except redis.RedisError as error:
+            raise translated(error) from error
+
     def queue_length(self, queue: str) -> int:
         """Return how many messages wait on a queue."""
         try:

@@ -26,6 +26,7 @@ from workers.item_handler import ItemHandler
 from workers.leases import Leases
 from workers.loop_thread import LoopThread
 from workers.loop_watch import LoopWatch
+from workers.outage_log import OutageLog
 from workers.payments import Payments
 from workers.pipeline import Pipeline
 from workers.recorder import Recorder
@@ -78,6 +79,7 @@ class Engine:
         tuning = SelfTuning(self.concurrency) if tuned else None
         self._gateway = open_gateway(settings, deployment, redis_url, pressure=tuning)
         self._recorder = Recorder(self._database, publisher, open_telemetry(settings, deployment.models))
+        outages = OutageLog()
         prices = PriceList(deployment.models)
         handler = ItemHandler(
             self._database,
@@ -89,7 +91,7 @@ class Engine:
         )
         self.pipeline = Pipeline(
             database=self._database,
-            tasks=TaskCache(self._database, RolloutWatch(self._database), prices),
+            tasks=TaskCache(self._database, RolloutWatch(self._database, outages=outages), prices),
             handler=handler,
             leases=leases,
             gate=gate,
@@ -106,9 +108,10 @@ class Engine:
             concurrency=self.concurrency,
             vitals=self.pipeline,
             on_beat=self._on_beat,
+            outages=outages,
             fair_share=None if tuning is None else FairShare(self._database, self._loop, tuning, queues),
         )
-        self._sweeper = Sweeper(self._database, self._broker, publisher, name)
+        self._sweeper = Sweeper(self._database, self._broker, publisher, name, outages)
 
     def _on_beat(self) -> None:
         self._loop_watch.beat()

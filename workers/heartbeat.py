@@ -7,8 +7,9 @@ import threading
 from time import monotonic
 from typing import TYPE_CHECKING, Protocol
 
-from routing.errors import CheapfirstError
+from routing.errors import CheapfirstError, ServiceUnreachableError
 from storage import workers
+from workers.outage_log import OutageLog
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,7 +42,7 @@ class Heartbeat:
     """Beats once a second from a thread of its own, until it is closed; short leases are extended in between, too.
 
     `on_beat` is called each time as well, `fair_share` where the process tunes itself. A ledger that cannot
-    be reached is logged and tried again.
+    be reached is told to `outages` and tried again.
     """
 
     def __init__(
@@ -54,6 +55,7 @@ class Heartbeat:
         vitals: Vitals,
         on_beat: Callable[[], None],
         fair_share: FairShare | None = None,
+        outages: OutageLog | None = None,
     ) -> None:
         self._database = database
         self._name = name
@@ -62,6 +64,7 @@ class Heartbeat:
         self._vitals = vitals
         self._on_beat = on_beat
         self._fair_share = fair_share
+        self._outages = outages or OutageLog()
         self._extended = monotonic()
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
@@ -89,8 +92,13 @@ class Heartbeat:
     def _try(self, duty: Callable[[], None]) -> None:
         try:
             duty()
+        except ServiceUnreachableError as error:
+            self._outages.away("The heartbeat is missed", error)
         except Exception as error:  # noqa: BLE001 - a process that lives must go on saying so
             log.warning("Heartbeat missed: %s", error if isinstance(error, CheapfirstError) else type(error).__name__)
+        else:
+            if duty == self._beat:  # the other does not always ask
+                self._outages.back()
 
     def _keep_leases(self) -> None:
         # From before they are extended: what that took is no time they have.

@@ -17,6 +17,7 @@ from storage.reserving import SpendingRules
 from workers.event_wait import is_set_within
 from workers.pipeline import untouched
 from workers.telemetry_setup import tell
+from workers.told_item import told
 
 if TYPE_CHECKING:
     from storage.claims import ClaimedItem
@@ -98,7 +99,7 @@ class LivePipeline:
         try:
             await asyncio.to_thread(live_items.abandon, self._database, item.job_id, item.position, item.lease_token)
         except CheapfirstError as error:
-            log.warning("Job %d item %d stays queued: %s", item.job_id, item.position, error)
+            log.warning("Stays queued: %s: %s", told(item.job_id, item.position), error)
 
     async def _turn(self, item: LiveItem) -> Next | None:
         """Return what came of one turn, None where the item could not be claimed or was lost meanwhile."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from storage import paying
 from storage.reserving import SpendingRules
 from workers.chunk import Chunk
+from workers.told_item import told
 
 if TYPE_CHECKING:
     from storage.claims import Claim, ClaimedItem
@@ -61,6 +62,6 @@ class Payments:
         try:
             found[item.position] = self._handler.upper_bound(task, item)
         except BaseException as error:  # noqa: BLE001 - it costs one item, as where it is called: its lease runs out
-            log.error("Job %d item %d: %s", item.job_id, item.position, type(error).__name__)  # noqa: TRY400
+            log.error("Not handled: %s: %s", told(item.job_id, item.position), type(error).__name__)  # noqa: TRY400
         finally:
             chunk.settle_one()

@@ -21,6 +21,7 @@ from storage.records import ItemRecord, Released
 from storage.states import StopReason
 from workers.chunk import Chunk
 from workers.recorder import Finished
+from workers.told_item import told
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -176,7 +177,7 @@ class Pipeline:
             raise
         except BaseException as error:  # noqa: BLE001 - a fault, or `sys.exit` in a schema, costs one item, not the loop
             # Its lease runs out; claimed three times without a record, it is put aside. The message may quote values.
-            log.error("Job %d item %d: %s", item.job_id, item.position, type(error).__name__)  # noqa: TRY400
+            log.error("Not handled: %s: %s", told(item.job_id, item.position), type(error).__name__)  # noqa: TRY400
             chunk.settle_one()
             return
         self._recorder.put(Finished(record, lambda: self._settled(chunk)))

@@ -13,6 +13,7 @@ from routing.errors import ServiceUnreachableError
 from storage import recording
 from storage.records import Escalated, HeldOut, Routed
 from workers.telemetry_setup import tell
+from workers.told_item import told
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -120,7 +121,7 @@ class Recorder:
             return
         record = group[0].record
         # The message may quote values, so only the kind of error is told.
-        log.error("The ledger refuses job %d item %d: %s", record.job_id, record.position, type(error).__name__)
+        log.error("The ledger refuses %s: %s", told(record.job_id, record.position), type(error).__name__)
         group[0].on_settled()
 
     def _settle(self, group: list[Finished], changed: frozenset[tuple[int, int]]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 from time import monotonic
 from typing import TYPE_CHECKING
@@ -11,6 +10,7 @@ from routing.errors import ServiceUnreachableError
 from routing.rollout import standing
 from routing.trial import rollout_of_trial
 from storage import rollouts
+from workers.outage_log import OutageLog
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,15 +19,16 @@ if TYPE_CHECKING:
     from routing.task import FrozenTask
     from storage.database import Database
 
-log = logging.getLogger(__name__)
-
 LOOK_EVERY_S = 1.0
 
 
 class RolloutWatch:
     """Knows how each task's rollout stands, at most a second late. Safe to share between threads."""
 
-    def __init__(self, database: Database, clock: Callable[[], float] = monotonic) -> None:
+    def __init__(
+        self, database: Database, clock: Callable[[], float] = monotonic, outages: OutageLog | None = None
+    ) -> None:
+        self._outages = outages or OutageLog()
         self._database = database
         self._clock = clock
         self._lock = threading.Lock()
@@ -51,5 +52,5 @@ class RolloutWatch:
         try:
             return rollouts.current(self._database, task_name)
         except ServiceUnreachableError as error:
-            log.warning("The rollout of %s stays as it was: %s", task_name, error)
+            self._outages.away(f"The rollout of {task_name} stays as it was", error)
             return last

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from routing.errors import CheapfirstError, ServiceUnreachableError
 from storage import roles, sweeping
 from workers.outage_grace import OutageGrace
+from workers.outage_log import OutageLog
 from workers.watches import ROLE_LEASE_MS, WATCH_S, Watches
 
 if TYPE_CHECKING:
@@ -31,13 +32,17 @@ PUBLISH_AT_ONCE = 10_000
 class Sweeper:
     """Sweeps every two seconds from a thread of its own, until it is closed."""
 
-    def __init__(self, database: Database, broker: Broker, publisher: Publisher, name: str) -> None:
+    def __init__(
+        self, database: Database, broker: Broker, publisher: Publisher, name: str, outages: OutageLog | None = None
+    ) -> None:
         self._database = database
         self._broker = broker
         self._publisher = publisher
         self._name = name
         self._watches = Watches(database, name)
         self._grace = OutageGrace()
+        self._outages = outages or OutageLog()
+        self._own_outages = OutageLog(of="What sweeping needs")
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="sweeper", daemon=True)
         self._thread.start()
@@ -52,11 +57,16 @@ class Sweeper:
             for duty in (self._watches.look, self._sweep):
                 try:
                     duty()
+                except ServiceUnreachableError as error:
+                    self._grace.begin()
+                    if not self._outages.is_away:  # else that is told already
+                        self._own_outages.away("Nothing is swept", error)
                 except Exception as error:  # noqa: BLE001 - whatever it is, the next round may succeed
-                    if isinstance(error, ServiceUnreachableError):
-                        self._grace.begin()
                     told = error if isinstance(error, CheapfirstError) else type(error).__name__
                     log.warning("%s failed: %s", duty.__qualname__, told)
+                else:
+                    if duty == self._sweep:
+                        self._own_outages.back()
 
     def _sweep(self) -> None:
         if roles.hold(self._database, "sweeper", self._name, ROLE_LEASE_MS):

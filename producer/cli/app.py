@@ -114,6 +114,15 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         ending.tell(error)
         sys.exit(ending.of_error(error))
     except Exception as error:  # noqa: BLE001 - the last resort: whatever it is, people get one line and a file
+        if _is_interrupt(error):
+            sys.exit(ending.ExitCode.INTERRUPTED)
         ending.tell_fault(error)
         sys.exit(ending.ExitCode.INTERNAL)
     sys.exit(ending.ExitCode.DONE)
+
+
+def _is_interrupt(error: BaseException | None) -> bool:
+    """Tell whether Ctrl-C is behind an error: libraries make one of their own of it where it meets their imports."""
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__cause__ or error.__context__
+    return error is not None

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
+from producer.cli.printable import printable
 from routing.errors import AnswerRejectedError, CheapfirstError, ProviderError, ServiceUnreachableError
 
 if TYPE_CHECKING:
@@ -56,8 +57,8 @@ def of_error(error: CheapfirstError) -> ExitCode:
 
 
 def tell(error: CheapfirstError) -> None:
-    """Say what happened and what to do next, on stderr."""
-    print(f"cheapfirst: {error}", file=sys.stderr)  # noqa: T201 - this is the command line
+    """Say what happened and what to do next, on stderr. It may quote what a stranger wrote."""
+    print(f"cheapfirst: {printable(str(error))}", file=sys.stderr)  # noqa: T201 - this is the command line
 
 
 def tell_fault(error: Exception) -> None:

@@ -14,7 +14,7 @@ from producer.cli.parameters import AsJson, JobArgument  # noqa: TC001 - typer r
 if TYPE_CHECKING:
     from storage.database import Database
     from storage.jobs import JobRecord
-    from storage.workers import WorkerReport
+    from storage.workers import WorkerStanding
 
 WATCH_EVERY_S = 1.0
 _NO_WORKER = "No worker runs: repeat the `cheapfirst run` of this job, or start `cheapfirst worker`."
@@ -29,7 +29,8 @@ def status(
     """Show how a job stands.
 
     Each tier's counts, pace and time left, cost and saving so far, and the workers with their calls in flight. With
-    --watch, the exit code is the job's own; with --json as well, a line of JSON is printed each second.
+    --watch, the exit code is the job's own; with --json as well, a line of JSON is printed each second. In JSON,
+    `workers` has an entry for each worker process, with the `queues` it serves and the calls of all of them together.
     """
     from producer.ledger import find_job, open_ledger
     from workers.settings import read_settings
@@ -58,12 +59,13 @@ def _show(database: Database, name: str, *, as_json: bool) -> None:
     idle = not running and standing.job.state is JobState.RUNNING
     remarks = [_NO_WORKER] if idle else [standing.job.stop_detail] if standing.job.stop_detail else []
     remarks += drift_remarks(database, [standing.job.task_name])
-    print_text("\n".join([line(look), *map(_worker_line, running), *remarks]))
+    print_text("\n".join([line(look), *map(_worker_line, workers.by_process(running)), *remarks]))
 
 
-def _worker_line(worker: WorkerReport) -> str:
+def _worker_line(worker: WorkerStanding) -> str:
     waits = ", waits for its provider" if worker.blocked else ""
-    return f"{worker.queue}: {worker.in_flight} of {worker.concurrency} calls in flight in {worker.name}{waits}"
+    queues = ", ".join(worker.queues)
+    return f"{queues}: {worker.in_flight} of {worker.concurrency} calls in flight in {worker.name}{waits}"
 
 
 def _watch(database: Database, name: str, *, as_json: bool) -> None:

@@ -11,7 +11,8 @@ from producer.dollars import shown
 from producer.items import failures_of
 from routing.decision import Layer
 from routing.money import NanoUsd, to_usd
-from storage.states import AttemptOutcome, ItemState
+from storage.claims import MAX_CLAIMS
+from storage.states import AttemptOutcome, FailReason, ItemState
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,6 +38,10 @@ _LAYERS = {
     Layer.ESCALATION: "After the verdict the router",
     Layer.HOLDOUT: "The holdout",
 }
+_QUARANTINED = (
+    f"quarantined: claimed {MAX_CLAIMS} times in a row without anything recorded, as its worker process ended"
+    " each time; calls that were under way then are on the provider's bill only"
+)
 
 
 def story(job: str, trail: Trail) -> str:
@@ -53,6 +58,8 @@ def _beginning(job: str, trail: Trail) -> Iterator[str]:
         f"{item.attempts} calls, {shown(to_usd(NanoUsd(item.cost_nano_usd)))}, {item.latency_ms} ms;"
         f" the last tier alone would have cost about {shown(to_usd(NanoUsd(item.baseline_nano_usd)))} (estimated)"
     )
+    if item.fail_reason is FailReason.QUARANTINED:
+        yield _QUARANTINED
     yield f"document: {len(trail.text)} characters: {one_line(trail.text, WIDTH)}"
 
 

@@ -31,7 +31,8 @@ END_WITHIN_S = 120.0
 class Scene:
     """Services on loopback and the first task, whose every third invoice is beyond the cheap model.
 
-    Entered, the services are up and the ledger is migrated. Workers are started with `serve`, documents submitted with
+    Entered, the services are up and the ledger is migrated unless it is left to the test. Workers are started with
+    `serve`, documents submitted with
     `submit`; `redis` may be killed and started, `server` counts the calls, `database` is the ledger.
     """
 
@@ -53,7 +54,9 @@ class Scene:
         timeout_s: float = 60.0,
         cheap: tuple[int, int] = (20, 4),
         expensive: tuple[int, int] = (10, 4),
+        is_upgraded: bool = True,
     ) -> None:
+        self._is_upgraded = is_upgraded
         self._folder = folder
         self._database_url = database_url
         self._persistence: Persistence = persistence
@@ -82,7 +85,8 @@ class Scene:
             )
             self.place = slow
             self.database = ending.enter_context(closing(Database(self._database_url)))
-            migrate.upgrade(self.database)
+            if self._is_upgraded:
+                migrate.upgrade(self.database)
             self._ending = ending.pop_all()
         return self
 
@@ -91,10 +95,16 @@ class Scene:
     ) -> None:
         self._ending.close()
 
-    def serve(self, queue: str, *arguments: str, command: tuple[str, ...] = (*COMMAND, "worker")) -> Service:
-        """Start a process that serves a queue: `cheapfirst worker`, unless another command is given."""
+    def serve(
+        self,
+        queue: str,
+        *arguments: str,
+        command: tuple[str, ...] = (*COMMAND, "worker"),
+        place: Workplace | None = None,
+    ) -> Service:
+        """Start a process that serves a queue: `cheapfirst worker` of this build, unless another is given."""
         log = self._folder / f"{queue}.log"
-        service = Service(self.place, (*command, queue, *arguments), log)
+        service = Service(place or self.place, (*command, queue, *arguments), log)
         self._ending.callback(service.end)
         return service
 

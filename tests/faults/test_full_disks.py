@@ -8,7 +8,7 @@ import secrets
 import shutil
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 
 import psycopg
 import pytest
@@ -26,7 +26,8 @@ from tests.support.ended_jobs import LedgerJob, documents
 from tests.support.engine_room import engine_room
 from tests.support.ledgers import running_job
 from tests.support.loopback import answering, loopback
-from tests.support.postgres_server import PostgresServer
+from tests.support.postgres_server import PostgresServer, find_binaries
+from tests.support.services import missing
 from tests.support.small_disk import SmallDisk, small_disk
 
 COUNT = 40
@@ -73,6 +74,49 @@ def test_results_wait_for_space_in_the_ledger(
             findings = examine(ledger, str(job), names, server.server.ledger.as_json())
     trial.report(12, f"disk of {kind} full", findings)
     assert findings == Findings(0, 0, 0)
+
+
+@pytest.mark.timeout(300)
+def test_a_server_that_ended_for_want_of_room_for_its_log_goes_on_once_it_is_started(
+    trial: Trial, caplog: pytest.LogCaptureFixture
+) -> None:
+    """PostgreSQL itself ends there, and does not come back by itself; what was paid for meanwhile is kept."""
+    if not trial.full:
+        pytest.skip("a server of its own with its log on a small disk: at --faults=full")
+    binaries = find_binaries()
+    if binaries is None:
+        missing("PostgreSQL", "apt-get install postgresql")
+    with small_disk(64) as disk, PostgresServer(binaries) as server:
+        server.move_log_to(disk.folder / "pg_wal")
+        with closing(Database(server.url("postgres"))) as ledger:
+            migrate.upgrade(ledger)
+            job = running_job(ledger, COUNT).id
+            with (
+                loopback({"small": answering(_long_answer)}, Latency(2.0)) as models,
+                engine_room(ledger, models.deployment(timeout_s=30), COUNT) as room,
+                ThreadPoolExecutor(1) as threads,
+                caplog.at_level(logging.WARNING),
+            ):
+                working = threads.submit(room.pipeline.run_chunk, "cheap", job, range(1, COUNT + 1))
+                assert wait_until(lambda: models.server.ledger.in_flight == COUNT, 30) is not None
+                disk.fill()
+                _write_the_log_full(server)
+                assert wait_until(lambda: not server.is_running, 60) is not None
+                assert wait_until(lambda: "cannot be reached" in caplog.text, 60) is not None
+                assert not working.done()
+                disk.free()
+                server.start()
+                assert working.result(60) == COUNT
+                names = [f"item-{number}" for number in range(1, COUNT + 1)]
+                findings = examine(ledger, str(job), names, models.server.ledger.as_json())
+    trial.report(12, "disk of PostgreSQL's write-ahead log full", findings)
+    assert findings == Findings(0, 0, 0)
+
+
+def _write_the_log_full(server: PostgresServer) -> None:
+    with suppress(psycopg.OperationalError), psycopg.connect(server.url("postgres"), autocommit=True) as admin:
+        while True:
+            admin.execute("SELECT pg_logical_emit_message(true, 'filling', repeat(md5(random()::text), 30000))")
 
 
 def _long_answer(_: str) -> str:

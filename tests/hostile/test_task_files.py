@@ -16,6 +16,7 @@ from routing.compiled_task import CompiledTask
 from routing.completion import Completion, FinishReason, TokenUsage
 from routing.errors import InvalidFileError, UsageError
 from routing.templates import Template
+from routing.yaml_source import MAX_NODES
 from tests.support.opened_files import watched
 from tests.support.processor_time import processor_ms
 from tests.support.raw_http import RawServer, answer, raw_server
@@ -28,6 +29,8 @@ prompt: {{system: {system}, user: "{{{{ text }}}}"}}
 tiers: [{{name: cheap, model: small}}]
 compare: {{total: "{compare}"}}
 """
+TASK_OF_LIMIT = TASK.format(schema="schema.json", system="Extract.", compare="number").partition("compare:")[0]
+AT_LIMIT = MAX_NODES - 40
 SECRET = "canary-of-another-file"
 
 
@@ -237,6 +240,8 @@ def test_no_template_gets_out_or_takes_long(template: str, outside: Outside) -> 
         "a: " + "9" * 100_000 + "\n",
         "a: 1e999999999\n",
         "".join(f"k{number}: v\n" for number in range(2_000)),
+        TASK_OF_LIMIT + "compare:\n" + "".join(f"  k{number}: nmber\n" for number in range(AT_LIMIT // 2)),
+        TASK_OF_LIMIT + "checks:\n" + "".join(f"  ru{number}: 1\n" for number in range(AT_LIMIT // 2)),
         "%TAG ! tag:yaml.org,2002:python/\n---\ntask: !object/apply:os.system [id]\n",
         "task: t\n---\ntask: u\n",
         "\ufefftask: t\x00\n",

@@ -103,3 +103,12 @@ def test_a_ledger_of_the_first_version_keeps_its_jobs(ledger_url: str) -> None:
     assert jobs.stop(database, 1, StopReason.ESCALATIONS, "why")
     assert jobs.find(database, "old").state is JobState.STOPPED
     database.close()
+
+
+def test_a_ledger_newer_than_the_program_asks_for_a_newer_program(ledger: Database) -> None:
+    """An older worker that starts after an upgrade is not sent to upgrade the ledger, and does not touch it."""
+    with ledger.write() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    for starting in (migrate.require_current, migrate.upgrade):
+        with pytest.raises(UsageError, match="newer than this program knows"):
+            starting(ledger)

@@ -30,3 +30,14 @@ def test_a_role_has_one_holder(ledger: Database) -> None:
     assert not roles.hold(ledger, "sweeper", "b", 60_000)
     assert roles.hold(ledger, "sweeper", "a", -1)
     assert roles.hold(ledger, "sweeper", "b", 60_000)
+
+
+def test_a_process_of_two_queues_stands_once(ledger: Database) -> None:
+    """Its calls in flight are those of both queues, and are not to be counted twice."""
+    for queue in ("cheap", "expensive"):
+        workers.report(ledger, name="both", queue=queue, concurrency=9, in_flight=4, blocked=False, idle_ms=0)
+    workers.report(ledger, name="one", queue="cheap", concurrency=5, in_flight=2, blocked=True, idle_ms=0)
+    assert workers.by_process(workers.running(ledger)) == [
+        workers.WorkerStanding("both", ("cheap", "expensive"), 9, 4, blocked=False),
+        workers.WorkerStanding("one", ("cheap",), 5, 2, blocked=True),
+    ]

@@ -59,6 +59,28 @@ class PostgresServer:
         self.start()
         return self
 
+    def move_log_to(self, folder: Path) -> None:
+        """Keep the write-ahead log in another folder from now on, on a disk of its own. Stops and starts the server."""
+        self.stop()
+        log = self._directory / "data" / "pg_wal"
+        shutil.copytree(log, folder)
+        for path in (folder, *folder.rglob("*")):
+            if self.user:
+                shutil.chown(path, self.user)
+        folder.chmod(0o700)
+        shutil.rmtree(log)
+        log.symlink_to(folder)
+        self.start()
+
+    @property
+    def is_running(self) -> bool:
+        """Whether its first process lives."""
+        try:
+            os.kill(self.pid, 0)
+        except (OSError, ValueError, IndexError):  # its file goes with it
+            return False
+        return True
+
     @property
     def pid(self) -> int:
         """The process id of the server's first process."""

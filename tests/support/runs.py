@@ -17,7 +17,7 @@ from tests.support.documents import write_lines
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-COMMAND = (sys.executable, "-c", "from producer.cli.app import main; main()")
+COMMAND = (sys.executable, "-c", "from producer.cli.entry import main; main()")
 ROOT = Path(__file__).parents[2]
 TIMEOUT_S = 90
 POLL_S = 0.05

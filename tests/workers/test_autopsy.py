@@ -35,7 +35,7 @@ def test_a_death_whose_reason_nobody_knows_counts_against_everything(
 def test_the_log_says_what_was_handled() -> None:
     """By its numbers, never by its text."""
     assert str(Death("cheap", LastWords("abc", (3, 7)), -9)) == (
-        "Worker cheap ended with status -9 while it handled job 3 item 7"
+        "Worker cheap ended with status -9 while it handled job 3 item 7 (`cheapfirst show 7 --job 3`)"
     )
     assert str(Death("cheap", LastWords("abc", None), 1)) == "Worker cheap ended with status 1"
 

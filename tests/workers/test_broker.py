@@ -146,3 +146,17 @@ def test_what_is_no_address_of_a_redis_is_told_as_that() -> None:
     with pytest.raises(UsageError, match="REDIS_URL is no address") as told:
         Broker(SecretStr("a-secret@host:6379"))
     assert "a-secret" not in str(told.value)
+
+
+def test_a_worker_that_starts_on_a_full_redis_says_so_and_ends(
+    server: RedisProcess, app: WorkerApp, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One sentence and exit status 3, where Celery would print a traceback."""
+    with redis.Redis.from_url(server.url) as client:
+        client.config_set("maxmemory", 1)
+    with pytest.raises(SystemExit) as ended:
+        app.start_engine(1)
+    assert ended.value.code == 3
+    told = capsys.readouterr().err
+    assert told.startswith("cheapfirst: The broker takes no messages")
+    assert told.count("\n") == 1

@@ -109,3 +109,16 @@ def _raising(cheapfirst: CommandLine, error: BaseException) -> Ended:
         return cheapfirst("boom")
     finally:
         app.registered_commands.pop()
+
+
+def test_an_interrupt_that_a_library_made_an_error_of_is_an_interrupt(
+    cheapfirst: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C in the middle of an import may come out as a fault of that import."""
+
+    def fail(*_: object) -> None:
+        raise ImportError("half imported") from KeyboardInterrupt()
+
+    monkeypatch.setattr("workers.settings.read_settings", fail)
+    ended = cheapfirst("jobs")
+    assert (ended.code, ended.out, ended.err) == (130, "", "")

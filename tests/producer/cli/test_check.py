@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import socket
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import TYPE_CHECKING, Any
@@ -170,3 +171,21 @@ def test_a_flag_that_a_rule_names_and_nobody_set_is_advice(cheapfirst: CommandLi
     assert (code, findings["flag extra"]["level"]) == (0, "advice")
     assert "careful" in findings["flag extra"]["message"]
     assert "flag care" not in findings
+
+
+def test_a_server_the_environment_names_is_reached(
+    cheapfirst: CommandLine, folder: Path, monkeypatch: pytest.MonkeyPatch, provider: str
+) -> None:
+    """CHEAPFIRST_SERVER_<NAME> is what workers would use: it is looked at, and no other is started in its place."""
+    monkeypatch.setenv("CHEAPFIRST_SERVER_OFFLINE", provider)
+    code, findings = found(cheapfirst, "invoices")
+    assert code == 0
+    assert "CHEAPFIRST_SERVER_OFFLINE" in findings["model small"]["message"]
+    with socket.create_server(("127.0.0.1", 0)) as gone:
+        port = gone.getsockname()[1]
+    monkeypatch.setenv("CHEAPFIRST_SERVER_OFFLINE", f"http://127.0.0.1:{port}/v1")
+    code, findings = found(cheapfirst, "invoices")
+    assert (code, findings["model small"]["level"]) == (3, "unreachable")
+    assert f"nothing answers at 127.0.0.1:{port}" in findings["model small"]["message"]
+    monkeypatch.setenv("CHEAPFIRST_SERVER_OFFLINE", "nonsense")
+    assert found(cheapfirst, "invoices")[0] == 2

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from storage import recording
+from storage import claims, recording, sweeping
 from storage.records import AttemptRecord, ItemRecord, Released
 from storage.states import AttemptOutcome
 from tests.support.ended_jobs import LedgerJob, documents
@@ -100,3 +100,15 @@ def test_an_unknown_item_is_named(cheapfirst: CommandLine, job: LedgerJob) -> No
     ended = cheapfirst("show", "nope")
     assert ended.code == 2
     assert "has no item `nope`" in ended.err
+
+
+def test_a_quarantined_item_says_what_its_deaths_were(
+    cheapfirst: CommandLine, job: LedgerJob, home_ledger: Database
+) -> None:
+    """No call of it was ever recorded: the story says why there is none."""
+    for death in range(claims.MAX_CLAIMS):
+        assert claim(home_ledger, 1, [4], token=f"lost-{death}", lease_ms=-1) is not None
+        sweeping.release_expired(home_ledger)
+    story = cheapfirst("show", "d").out
+    assert "failed (quarantined) in cheap" in story
+    assert "claimed 3 times in a row without anything recorded, as its worker process ended each time" in story

@@ -87,3 +87,16 @@ def test_without_a_ledger_or_a_job_the_user_is_told_how_to_get_one(cheapfirst: C
     assert cheapfirst("db", "upgrade").code == 0
     assert "There is no job yet" in cheapfirst("status").err
     assert "There is no job `nope`" in cheapfirst("report", "nope").err
+
+
+def test_a_worker_of_two_queues_is_one_row(cheapfirst: CommandLine, home_ledger: Database) -> None:
+    """In text and in JSON it stands once, with both of its queues."""
+    LedgerJob(home_ledger, documents("a"))
+    for queue in ("cheap", "expensive"):
+        workers.report(home_ledger, name="w@host", queue=queue, concurrency=9, in_flight=4, blocked=False, idle_ms=0)
+    told = cheapfirst("status").out
+    assert told.count("w@host") == 1
+    assert "cheap, expensive: 4 of 9 calls in flight in w@host" in told
+    assert cheapfirst("status", "--json").json["workers"] == [
+        {"name": "w@host", "queues": ["cheap", "expensive"], "concurrency": 9, "in_flight": 4, "blocked": False}
+    ]

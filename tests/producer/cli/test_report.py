@@ -100,6 +100,7 @@ def test_a_report_is_written_as_a_page_and_as_markdown(
     """The page appears when it is whole; a place that cannot be written is told, and nothing is left there."""
     measured_job(home_ledger)
     page = tmp_path / "new" / "report.html"
+    page.parent.mkdir()
     written = cheapfirst("report", "--html", page)
     assert (written.code, written.out) == (0, "")
     assert page.read_text(encoding="utf-8").startswith("<!doctype html>")

@@ -16,12 +16,21 @@ if TYPE_CHECKING:
 
 @pytest.mark.parametrize("form", FORMATS)
 def test_a_file_is_written_in_the_form_its_name_ends_with(sqlite_ledger: Database, tmp_path: Path, form: str) -> None:
-    """The folder is made, and nothing but the file is in it afterwards."""
+    """Nothing but the file is in its folder afterwards."""
     job = LedgerJob(sqlite_ledger, documents("a"))
     job.accept({"company": "A"})
     file = tmp_path / "new" / f"results.{form.upper()}"
+    file.parent.mkdir()
     assert export_results(sqlite_ledger, job.record.id, format_of(file), file) == 1
     assert [path.name for path in file.parent.iterdir()] == [file.name]
+
+
+def test_no_folder_is_made_for_a_file(sqlite_ledger: Database, tmp_path: Path) -> None:
+    """A mistyped path is told with the folder that is not there, and nothing is written."""
+    job = LedgerJob(sqlite_ledger, documents("a"))
+    with pytest.raises(UsageError, match=r"there is no folder .*/a/b"):
+        export_results(sqlite_ledger, job.record.id, "jsonl", tmp_path / "a" / "b" / "c.jsonl")
+    assert not (tmp_path / "a").exists()
 
 
 def test_another_ending_is_refused() -> None:
