@@ -12,7 +12,7 @@ from collections import deque
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
-from kombu import Connection
+from kombu.connection import Connection
 from kombu.transport import redis, virtual
 
 if TYPE_CHECKING:
@@ -22,17 +22,17 @@ MOST_ACKNOWLEDGED = 100
 """So many copies are taken away at the latest, whoever flushes."""
 
 
-class GroupedQoS(redis.QoS):  # type: ignore[misc] # kombu is untyped
+class GroupedQoS(redis.QoS):
     """Remembers what was acknowledged until there is something to say to Redis anyway."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:  # noqa: ANN401 - kombu's own signature
-        super().__init__(*arguments, **options)
+        super().__init__(*arguments, **options)  # type: ignore[no-untyped-call]
         self._acknowledged: deque[str] = deque()
 
     def ack(self, delivery_tag: str) -> None:
         """Make room for another message at once, and take the copy away later."""
         self._acknowledged.append(delivery_tag)
-        virtual.QoS.ack(self, delivery_tag)
+        virtual.QoS.ack(self, delivery_tag)  # type: ignore[no-untyped-call]
         if len(self._acknowledged) >= MOST_ACKNOWLEDGED:
             self.flush()
 
@@ -54,10 +54,10 @@ class GroupedQoS(redis.QoS):  # type: ignore[misc] # kombu is untyped
         """Take away what is left to take away, before the rest goes back to its queue."""
         with suppress(*self.channel.connection_errors):
             self.flush()
-        super().restore_unacked_once(stderr)
+        super().restore_unacked_once(stderr)  # type: ignore[no-untyped-call]
 
 
-class OneClientChannel(redis.Channel):  # type: ignore[misc] # kombu is untyped
+class OneClientChannel(redis.Channel):
     """Asks through one client, which may be shared by threads, instead of making one for each question."""
 
     QoS = GroupedQoS
@@ -65,22 +65,22 @@ class OneClientChannel(redis.Channel):  # type: ignore[misc] # kombu is untyped
 
     def _create_client(self, asynchronous: bool = False) -> Any:  # noqa: ANN401, FBT001, FBT002 - kombu's own signature
         if asynchronous:
-            return super()._create_client(asynchronous=True)
+            return super()._create_client(asynchronous=True)  # type: ignore[no-untyped-call]
         if self._kept is None or self._kept.connection_pool is not self.pool:
-            self._kept = super()._create_client()
+            self._kept = super()._create_client()  # type: ignore[no-untyped-call]
         return self._kept
 
 
-class RedisTransport(redis.Transport):  # type: ignore[misc] # kombu is untyped
+class RedisTransport(redis.Transport):
     """kombu's transport with these channels."""
 
     Channel = OneClientChannel
 
 
-class RedisConnection(Connection):  # type: ignore[misc] # kombu is untyped
+class RedisConnection(Connection):
     """A connection that takes this transport for kombu's own one; that of Sentinel stays as it is."""
 
     def get_transport_cls(self) -> Any:  # noqa: ANN401 - kombu's own signature
         """Return the transport of this connection's address."""
-        found = super().get_transport_cls()
+        found = super().get_transport_cls()  # type: ignore[no-untyped-call]
         return RedisTransport if found is redis.Transport else found
