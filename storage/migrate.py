@@ -55,8 +55,7 @@ def require_current(database: Database) -> None:
 
 
 def _refuse_newer(database: Database, current: str | None) -> None:
-    known = {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
-    if current is not None and current not in known:
+    if current is not None and current not in _revisions():
         raise UsageError(
             f"The ledger at {database.address} is at version {current}, which is newer than this program knows.",
             "Upgrade cheapfirst here: what runs already goes on, what starts needs the ledger's own version.",
@@ -86,5 +85,9 @@ def _config(connection: Connection | None = None) -> Config:
 
 
 def _head() -> str:
-    """Return the newest revision: they are numbered, and their files' names begin with the number."""
-    return max(file.name.partition("_")[0] for file in (_MIGRATIONS / "versions").glob("[0-9]*.py"))
+    return max(_revisions())
+
+
+def _revisions() -> set[str]:
+    """Return every revision: they are numbered, and their files' names begin with the number."""
+    return {file.name.partition("_")[0] for file in (_MIGRATIONS / "versions").glob("[0-9]*.py")}

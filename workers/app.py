@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import logging
 import sys
-from contextlib import closing
+from contextlib import closing, suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from celery import Celery
 from celery.bootsteps import StartStopStep
 from celery.signals import celeryd_init
+from celery.worker.consumer.events import Events
 from celery.worker.consumer.tasks import Tasks
 from pydantic import ValidationError
 
@@ -23,6 +24,7 @@ from workers.deployment import find_deployment, read_deployment
 from workers.garbage import collect_seldom
 from workers.messages import ChunkMessage, is_of_another_version
 from workers.publishing import Publisher
+from workers.redis_transport import GroupedQoS
 from workers.settings import Settings, read_settings
 
 if TYPE_CHECKING:
@@ -37,6 +39,9 @@ DEFAULT_TIERS = ("cheap", "expensive")
 _WRONG_USAGE, _UNREACHABLE = 2, 3
 """How a worker process ends that cannot start, as commands do (`producer.cli.ending`)."""
 _CONNECT_TIMEOUT_S = 5
+_FLUSH_EVERY_S = 0.5
+"""How long Flower waits for what happens here; Celery itself would tell each event by itself."""
+_MOST_EVENTS = 500
 _MAX_BROKER_CONNECTIONS = 1_000
 """kombu's own default raises `Too many connections` once threads publish side by side."""
 
@@ -65,6 +70,7 @@ class WorkerApp(Celery):  # type: ignore[misc] # Celery is untyped
             self.add_queue(queue)
         self.steps["consumer"].add(_FetchAhead)
         self.steps["consumer"].add(_Unpark)
+        self.steps["consumer"].add(_Flush)
         celeryd_init.connect(self._prepare_worker)
 
     @cached_property
@@ -188,6 +194,37 @@ class _FetchAhead(StartStopStep):  # type: ignore[misc] # Celery is untyped
     def __init__(self, consumer: Any, **options: Any) -> None:  # noqa: ANN401 - Celery's own signature
         super().__init__(consumer, **options)
         consumer.initial_prefetch_count = consumer.pool.num_processes
+
+
+class _Flush(StartStopStep):  # type: ignore[misc] # Celery is untyped
+    """Tells events, and takes copies of acknowledged messages away, twice a second and many at a time."""
+
+    requires = (Events, Tasks)
+
+    def __init__(self, consumer: Any, **options: Any) -> None:  # noqa: ANN401 - Celery's own signature
+        super().__init__(consumer, **options)
+        self._timer: Any = None
+
+    def start(self, consumer: Any) -> None:  # noqa: ANN401 - Celery's own signature
+        """Begin with it; Celery's own loop for what follows each event is left out."""
+        consumer.event_dispatcher.on_send_buffered = None
+        consumer.event_dispatcher.buffer_limit = _MOST_EVENTS
+        self._timer = consumer.timer.call_repeatedly(_FLUSH_EVERY_S, _flush, (consumer,))
+
+    def stop(self, consumer: Any) -> None:  # noqa: ANN401 - Celery's own signature
+        """End it, with what there is to tell now."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+            with suppress(*consumer.connection_errors):
+                _flush(consumer)
+
+
+def _flush(consumer: Any) -> None:  # noqa: ANN401 - Celery is untyped
+    consumer.event_dispatcher.flush()
+    qos = consumer.task_consumer.channel.qos
+    if isinstance(qos, GroupedQoS):
+        qos.flush()
 
 
 class _Unpark(StartStopStep):  # type: ignore[misc] # Celery is untyped

@@ -14,12 +14,16 @@ from celery.worker.request import Request
 from kombu.entity import PERSISTENT_DELIVERY_MODE
 from kombu.utils.uuid import uuid
 
+from workers.redis_transport import RedisConnection
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
 class SlimAmqp(AMQP):  # type: ignore[misc] # Celery is untyped
     """Writes a task's message with its name, its id and its arguments."""
+
+    Connection = RedisConnection
 
     def as_task_v2(
         self,

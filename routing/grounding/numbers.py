@@ -58,10 +58,18 @@ class NumbersInText:
         return None
 
     def _find_any_form(self, value: Decimal) -> Span | None:
-        for start, end in self._tokens.get(_significant_digits(f"{value:f}"), ()):
+        digits = _significant_digits(f"{value:f}")
+        if digits not in self._without_separators:
+            return None  # most numbers that are wrong; the text need not be taken apart for them
+        for start, end in self._tokens.get(digits, ()):
             if value in read_digits(self._text[start:end]) and self._is_alone(start, end):
                 return Span(start, end)
         return None
+
+    @cached_property
+    def _without_separators(self) -> str:
+        """The text in which the digits of every number stand side by side, and others may."""
+        return self._text.translate(_NOT_DIGITS)
 
     @cached_property
     def _tokens(self) -> dict[str, list[tuple[int, int]]]:

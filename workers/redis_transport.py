@@ -1,0 +1,86 @@
+"""kombu's way to Redis, with fewer round trips and fewer objects for each message.
+
+kombu keeps a copy of every message that was fetched and not yet acknowledged, and takes each copy away by itself, with
+a client of its own each time. Here copies are taken away together with the next one that is written, or by `flush`. A
+process that dies in between leaves copies of finished chunks behind, which kombu puts back on their queue after its
+`visibility_timeout`; a chunk whose items are not queued any more claims nothing.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any
+
+from kombu.connection import Connection
+from kombu.transport import redis, virtual
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+MOST_ACKNOWLEDGED = 100
+"""So many copies are taken away at the latest, whoever flushes."""
+
+
+class GroupedQoS(redis.QoS):
+    """Remembers what was acknowledged until there is something to say to Redis anyway."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:  # noqa: ANN401 - kombu's own signature
+        super().__init__(*arguments, **options)  # type: ignore[no-untyped-call]
+        self._acknowledged: deque[str] = deque()
+
+    def ack(self, delivery_tag: str) -> None:
+        """Make room for another message at once, and take the copy away later."""
+        self._acknowledged.append(delivery_tag)
+        virtual.QoS.ack(self, delivery_tag)  # type: ignore[no-untyped-call]
+        if len(self._acknowledged) >= MOST_ACKNOWLEDGED:
+            self.flush()
+
+    def flush(self) -> None:
+        """Take away the copies of what was acknowledged. Raises kombu's connection errors."""
+        if self._acknowledged:
+            with self.pipe_or_acquire() as pipe:
+                pipe.execute()
+
+    @contextmanager
+    def pipe_or_acquire(self, pipe: Any = None, client: Any = None) -> Iterator[Any]:  # noqa: ANN401 - kombu's own
+        """Give a pipeline; a new one begins with what is to be taken away."""
+        with super().pipe_or_acquire(pipe, client) as given:
+            if pipe is None and (tags := [self._acknowledged.popleft() for _ in range(len(self._acknowledged))]):
+                given.zrem(self.unacked_index_key, *tags).hdel(self.unacked_key, *tags)
+            yield given
+
+    def restore_unacked_once(self, stderr: Any = None) -> None:  # noqa: ANN401 - kombu's own signature
+        """Take away what is left to take away, before the rest goes back to its queue."""
+        with suppress(*self.channel.connection_errors):
+            self.flush()
+        super().restore_unacked_once(stderr)  # type: ignore[no-untyped-call]
+
+
+class OneClientChannel(redis.Channel):
+    """Asks through one client, which may be shared by threads, instead of making one for each question."""
+
+    QoS = GroupedQoS
+    _kept: Any = None
+
+    def _create_client(self, asynchronous: bool = False) -> Any:  # noqa: ANN401, FBT001, FBT002 - kombu's own signature
+        if asynchronous:
+            return super()._create_client(asynchronous=True)  # type: ignore[no-untyped-call]
+        if self._kept is None or self._kept.connection_pool is not self.pool:
+            self._kept = super()._create_client()  # type: ignore[no-untyped-call]
+        return self._kept
+
+
+class RedisTransport(redis.Transport):
+    """kombu's transport with these channels."""
+
+    Channel = OneClientChannel
+
+
+class RedisConnection(Connection):
+    """A connection that takes this transport for kombu's own one; that of Sentinel stays as it is."""
+
+    def get_transport_cls(self) -> Any:  # noqa: ANN401 - kombu's own signature
+        """Return the transport of this connection's address."""
+        found = super().get_transport_cls()  # type: ignore[no-untyped-call]
+        return RedisTransport if found is redis.Transport else found
