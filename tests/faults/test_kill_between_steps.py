@@ -120,13 +120,15 @@ def test_dying_between_any_two_steps_loses_nothing(make_scene: Callable[..., Sce
         assert set(EXPECTED) <= set(steps), set(EXPECTED) - set(steps)
         steps = trial.size(list(EXPECTED), steps)
         for step in _in_turn(steps, trial):
+            told = []
             for _ in range(TRIES):
                 if _is_of_a_sweep(step):
                     _give_a_sweep_something_to_do(scene, lives)
-                if step in lives.live(step, statements=statements)["reached"]:
+                told.append(lives.live(step, statements=statements))
+                if step in told[-1]["reached"]:
                     break
             else:
-                raise AssertionError(f"{step} was not reached; {scene.ended()} of {count} documents have ended")
+                raise AssertionError(f"{step} was not reached but {told}; {scene.ended()} of {count} have ended")
         while not scene.wait_for_the_end(0):
             lives.live(None, job=scene.job)
         at_risk = scene.calls_without_a_record()
