@@ -14,6 +14,14 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
 
+def require_folder(file: Path, what: str) -> None:
+    """Raise UsageError, naming `what` cannot be written, where there is no folder for a file to be in."""
+    if not file.parent.is_dir():
+        raise UsageError(
+            f"{what} cannot be written to {file}: there is no folder {file.parent}.", "Make it, or choose another."
+        )
+
+
 @contextmanager
 def whole_file(file: Path, what: str) -> Iterator[BinaryIO]:
     """Yield a stream to what will be this file; what stood there before stays until the end.
@@ -24,10 +32,7 @@ def whole_file(file: Path, what: str) -> Iterator[BinaryIO]:
         raise UsageError(f"{what} cannot be written to {file}, which names no file.", "Name one.")
     if file.exists() and not file.is_file():
         raise UsageError(f"{what} cannot be written to {file}: it is no ordinary file.", "Choose another file.")
-    if not file.parent.is_dir():
-        raise UsageError(
-            f"{what} cannot be written to {file}: there is no folder {file.parent}.", "Make it, or choose another."
-        )
+    require_folder(file, what)
     partial = file.with_name(f".{file.name}.{os.getpid()}.partial")
     try:
         with partial.open("wb") as stream:

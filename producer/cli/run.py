@@ -75,12 +75,14 @@ def run_order(place: Place, order: Order, results: Path | None, *, flower: bool,
     from producer.exports.formats import format_of
     from producer.ledger import open_ledger
     from producer.readiness import require_keys_and_prices, require_models
+    from producer.whole_file import require_folder
 
     # What is wrong is told before anything is written down or paid for.
     require_models(place.deployment, order.task)
     require_keys_and_prices(place.settings, place.deployment)
     if results is not None:
         format_of(results)
+        require_folder(results, "Results")
     with sigterm_interrupts(), open_ledger(place.settings, create=True) as database:
         try:
             submitted = _submit(database, order, place)
@@ -161,10 +163,11 @@ def _finish(database: Database, place: Place, job: JobRecord, results: Path | No
     from producer.cli.report_view import report_text
     from producer.exports.export import export_results
     from producer.exports.formats import format_of
+    from producer.home import make_folder
     from producer.report import job_report, write_report
 
     home = place.settings.home
-    file = results or home / "results" / f"{job.name}.jsonl"
+    file = results or make_folder(home / "results") / f"{job.name}.jsonl"
     export_results(database, job.id, format_of(file), file)
     report = job_report(database, job.name, place.deployment)
     report_file = write_report(report, home / "reports" / f"{job.name}.json")
