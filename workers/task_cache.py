@@ -25,7 +25,10 @@ _KEPT = 64
 
 
 class TaskCache:
-    """The tasks of the jobs seen lately, each under its rollout as it stands. Safe to share between threads."""
+    """The tasks of the jobs seen lately, each under its rollout as it stands. Safe to share between threads.
+
+    Jobs that froze the same task share what is compiled of it: whoever submits a job every few seconds pays for one.
+    """
 
     def __init__(self, database: Database, rollouts: RolloutWatch, prices: PriceList) -> None:
         self._database = database
@@ -52,21 +55,27 @@ class TaskCache:
 
     def _compiled(self, job_id: int) -> SteeredTask:
         frozen = jobs.frozen_task(self._database, job_id)
-        return self._under(self._rollouts.get(frozen), frozen, Router(frozen))
+        return self._under(self._rollouts.get(frozen), frozen)
 
     def _followed(self, task: SteeredTask) -> SteeredTask:
         rollout = self._rollouts.get(task.frozen)
-        return task if rollout == task.rollout else self._under(rollout, task.frozen, task.router)
+        return task if rollout == task.rollout else self._under(rollout, task.frozen)
 
     def _informed(self, task: SteeredTask) -> SteeredTask:
         if not any(tier.benefit for tier in task.frozen.tiers):
             return task
         return dataclasses.replace(task, fix_rates=self._fix_rates.get(task.frozen.taught_as))
 
-    def _under(self, rollout: Rollout, frozen: FrozenTask, router: Router) -> SteeredTask:
+    def _under(self, rollout: Rollout, frozen: FrozenTask) -> SteeredTask:
         classifier = active_classifier(self._database, self._prices, frozen, rollout)
         judge = active_judge(self._database, self._prices, frozen, rollout)
         calibration = active_calibration(self._database, frozen, rollout)
+        twins = [task for task in self._tasks.values() if task.frozen == frozen]
+        twin = next((task for task in twins if task.rollout == rollout), None)
+        if twin is not None:
+            # Classifier and judge are this job's own: their thresholds follow what calls have come to by now.
+            return dataclasses.replace(twin, classifier=classifier, judge=judge, calibration=calibration)
+        router = twins[0].router if twins else Router(frozen)
         task = SteeredTask.compile(frozen, router, rollout, classifier, judge, calibration)
         if judge is not None:
             self._prices.source(judge.model)
