@@ -4,21 +4,20 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select, tuple_, update
 from sqlmodel import col
 
 from routing.decision import Layer
 from storage.clock import now_ms
-from storage.states import JobState
-from storage.tables import Item, Job
-from storage.taking import DOCUMENTS_OF_TAKEN, TAKE, TAKE_AT_ONCE
+from storage.tables import Item
+from storage.taking import DOCUMENTS_OF_TAKEN, RUNNING, TAKE, TAKE_AT_ONCE
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
-    from sqlalchemy import Connection, RowMapping
+    from sqlalchemy import Connection
 
     from storage.database import Database
 
@@ -82,41 +81,7 @@ def claim(
     `has_day_budget` tells that a day has one here. Where the day or the job has one, nothing may be called before
     `storage.paying.pay` has reserved for it.
     """
-    if not database.is_sqlite and not has_day_budget:
-        claimed = _claim_at_once(database, job_id, tier, positions, lease_token, lease_ms)
-        if claimed is not None:
-            return claimed
-    with database.write() as connection:
-        job = _job(connection, job_id)
-        if job is None or job["state"] != JobState.RUNNING:
-            return None
-        items = _take(connection, job_id, tier, positions, lease_token, lease_ms)
-    has_budget = has_day_budget or job["budget_nano_usd"] is not None
-    return Claim(job["item_budget_nano_usd"], tuple(items), to_be_paid=has_budget) if items else None
-
-
-def _claim_at_once(
-    database: Database, job_id: int, tier: str, positions: Sequence[int], lease_token: str, lease_ms: int
-) -> Claim | None:
-    """Claim in one statement, a transaction of its own; None where the job has a budget or nothing is free.
-
-    What a chunk of short documents costs PostgreSQL and its client is mostly the number of statements.
-    """
-    with database.statement() as connection:
-        given = _given(job_id, tier, positions, lease_token, lease_ms)
-        rows = connection.execute(TAKE_AT_ONCE, given).mappings().all()
-    if not rows:
-        return None
-    return Claim(rows[0]["item_budget"], tuple(_claimed(job_id, tier, lease_token, row, row) for row in rows))
-
-
-def _job(connection: Connection, job_id: int) -> RowMapping | None:
-    query = select(col(Job.state), col(Job.budget_nano_usd), col(Job.item_budget_nano_usd))
-    return connection.execute(query.where(col(Job.id) == job_id)).mappings().one_or_none()
-
-
-def _given(job_id: int, tier: str, positions: Sequence[int], lease_token: str, lease_ms: int) -> dict[str, object]:
-    return {
+    given = {
         "b_job_id": job_id,
         "b_tier": tier,
         "b_positions": list(positions),
@@ -124,20 +89,32 @@ def _given(job_id: int, tier: str, positions: Sequence[int], lease_token: str, l
         "b_lease_ms": lease_ms,
         "b_max_claims": MAX_CLAIMS,
     }
+    if database.is_sqlite:
+        with database.write() as connection:
+            rows = _take(connection, given)
+    else:
+        # What a chunk of short documents costs PostgreSQL and its client is mostly the number of statements.
+        with database.statement() as connection:
+            rows = connection.execute(TAKE_AT_ONCE, given).mappings().all()
+    if not rows:
+        return None
+    items = tuple(_claimed(job_id, tier, lease_token, row) for row in rows)
+    return Claim(rows[0]["item_budget"], items, to_be_paid=has_day_budget or rows[0]["has_budget"])
 
 
-def _take(
-    connection: Connection, job_id: int, tier: str, positions: Sequence[int], lease_token: str, lease_ms: int
-) -> list[ClaimedItem]:
-    rows = connection.execute(TAKE, _given(job_id, tier, positions, lease_token, lease_ms)).mappings()
-    taken = {row["position"]: row for row in rows}
+def _take(connection: Connection, given: Mapping[str, object]) -> Sequence[Mapping[Any, Any]]:
+    """Return what `TAKE_AT_ONCE` would, from a statement each."""
+    job = connection.execute(RUNNING, given).mappings().one_or_none()
+    if job is None:
+        return ()
+    taken = {row["position"]: row for row in connection.execute(TAKE, given).mappings()}
     if not taken:
-        return []
-    documents = connection.execute(DOCUMENTS_OF_TAKEN, {"b_job_id": job_id, "b_positions": list(taken)}).mappings()
-    return [_claimed(job_id, tier, lease_token, taken[document["position"]], document) for document in documents]
+        return ()
+    documents = connection.execute(DOCUMENTS_OF_TAKEN, {**given, "b_positions": list(taken)}).mappings()
+    return [{**taken[document["position"]], **document, **job} for document in documents]
 
 
-def _claimed(job_id: int, tier: str, lease_token: str, item: RowMapping, document: RowMapping) -> ClaimedItem:
+def _claimed(job_id: int, tier: str, lease_token: str, item: Mapping[Any, Any]) -> ClaimedItem:
     return ClaimedItem(
         job_id=job_id,
         position=item["position"],
@@ -145,9 +122,9 @@ def _claimed(job_id: int, tier: str, lease_token: str, item: RowMapping, documen
         cause=item["cause"],
         lease_token=lease_token,
         custom_id=item["custom_id"],
-        text=document["text"],
-        metadata=document["metadata"],
-        pages=document["pages"],
+        text=item["text"],
+        metadata=item["metadata"],
+        pages=item["pages"],
         attempts=item["attempts"],
         cost_nano_usd=item["cost_nano_usd"],
         baseline_nano_usd=item["baseline_nano_usd"],

@@ -36,3 +36,8 @@ def unindexed(column: Mapped[int]) -> ColumnElement[int]:
     the key of all of a job's items instead, for their order or for the job.
     """
     return column + 0
+
+
+def unindexed_text(column: Mapped[str]) -> ColumnElement[str]:
+    """Return a text column's value in such a form."""
+    return column + ""

@@ -7,44 +7,43 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import BigInteger, any_, bindparam, select, update
+from sqlalchemy import BigInteger, bindparam, cast, func, select, update
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlmodel import col
 
 from storage.clock import now_ms
+from storage.columns import unindexed_text
 from storage.states import ItemState, JobState
 from storage.tables import DocumentRow, Item, Job
 
 if TYPE_CHECKING:
-    from sqlalchemy import ColumnElement, Select
+    from sqlalchemy import BindParameter, ColumnElement, Select
     from sqlalchemy.sql.dml import ReturningUpdate
 
 
-def _taking(positions: ColumnElement[bool], *conditions: ColumnElement[bool]) -> ReturningUpdate[*tuple[Any, ...]]:
-    """Return the statement that leases those of some positions that are free, where these conditions hold."""
-    free = (
-        select(col(Item.position))
-        .where(
-            col(Item.job_id) == bindparam("b_job_id"),
-            positions,
-            col(Item.state) == ItemState.QUEUED,
-            col(Item.tier) == bindparam("b_tier"),
-            col(Item.lease_token).is_(None),
-            col(Item.available_ms) <= now_ms(),
-            col(Item.claims) < bindparam("b_max_claims"),
-            *conditions,
-        )
-        .with_for_update(skip_locked=True)
+def _is_free() -> tuple[ColumnElement[bool], ...]:
+    return (
+        # Not by the index of all that is queued: what is wanted is few items, whose key is known.
+        unindexed_text(col(Item.state)) == ItemState.QUEUED,
+        unindexed_text(col(Item.tier)) == bindparam("b_tier"),
+        col(Item.lease_token).is_(None),
+        col(Item.available_ms) <= now_ms(),
+        col(Item.claims) < bindparam("b_max_claims"),
     )
+
+
+def _taking(*which: ColumnElement[bool]) -> ReturningUpdate[*tuple[Any, ...]]:
+    """Return the statement that leases these items."""
     return (
         update(Item)
-        .where(col(Item.job_id) == bindparam("b_job_id"), col(Item.position).in_(free))
+        .where(*which)
         .values(
             claims=col(Item.claims) + 1,
             lease_token=bindparam("b_lease_token"),
             lease_until_ms=now_ms() + bindparam("b_lease_ms"),
         )
         .returning(
+            col(Item.job_id),
             col(Item.position),
             col(Item.layer),
             col(Item.cause),
@@ -59,34 +58,52 @@ def _taking(positions: ColumnElement[bool], *conditions: ColumnElement[bool]) ->
     )
 
 
+RUNNING: Select[*tuple[Any, ...]] = select(
+    col(Job.item_budget_nano_usd).label("item_budget"), col(Job.budget_nano_usd).is_not(None).label("has_budget")
+).where(col(Job.id) == bindparam("b_job_id"), col(Job.state) == JobState.RUNNING)
+"""What a claim needs to know of its job; no row where it does not run."""
+_AMONG: BindParameter[Any] = bindparam("b_positions", expanding=True)
+TAKE = _taking(col(Item.job_id) == bindparam("b_job_id"), col(Item.position).in_(_AMONG), *_is_free())
+"""Leases what is free. SQLite only, where there is one writer."""
 _DOCUMENTS: Select[*tuple[Any, ...]] = select(
     col(DocumentRow.position),
     col(DocumentRow.text),
     col(DocumentRow.document_metadata).label("metadata"),
     col(DocumentRow.pages),
-).where(col(DocumentRow.job_id) == bindparam("b_job_id"))
-TAKE = _taking(col(Item.position).in_(bindparam("b_positions", expanding=True)))
-DOCUMENTS_OF_TAKEN = _DOCUMENTS.where(col(DocumentRow.position).in_(bindparam("b_positions", expanding=True))).order_by(
-    col(DocumentRow.position)
+).order_by(col(DocumentRow.position))
+DOCUMENTS_OF_TAKEN = _DOCUMENTS.where(
+    col(DocumentRow.job_id) == bindparam("b_job_id"), col(DocumentRow.position).in_(_AMONG)
 )
 
 
 def _at_once() -> Select[*tuple[Any, ...]]:
-    job = select(col(Job.item_budget_nano_usd)).where(
-        col(Job.id) == bindparam("b_job_id"), col(Job.state) == JobState.RUNNING, col(Job.budget_nano_usd).is_(None)
+    # PostgreSQL takes a job that it has not counted yet for one of a single item. Told that all are of this job, it
+    # reads a job of 100 000 for each claim, or looks for the free ones anew for each of them, which takes minutes.
+    # Of what is materialized it does not know the job: it looks up one item after the other by the key.
+    positions = bindparam("b_positions", type_=ARRAY(BigInteger))
+    wanted = (
+        select(cast(bindparam("b_job_id"), BigInteger).label("job_id"), func.unnest(positions).label("position"))
+        .cte("wanted")
+        .prefix_with("MATERIALIZED")
     )
-    among = col(Item.position) == any_(bindparam("b_positions", type_=ARRAY(BigInteger)))
-    taken = _taking(among, job.exists()).cte("taken")
-    return (
-        _DOCUMENTS.with_only_columns(
-            *(column for column in taken.c if column.name != "position"),
-            *_DOCUMENTS.selected_columns,
-            job.scalar_subquery().label("item_budget"),
-        )
-        .where(col(DocumentRow.position) == taken.c.position)
-        .order_by(col(DocumentRow.position))
+    item = (
+        select(col(Item.job_id), col(Item.position))
+        .where(col(Item.job_id) == wanted.c.job_id, col(Item.position) == wanted.c.position, *_is_free())
+        .limit(1)
+        .with_for_update(skip_locked=True)
+        .lateral("item")
     )
+    free = select(item).select_from(wanted.join(item, RUNNING.exists())).cte("free").prefix_with("MATERIALIZED")
+    taken = _taking(col(Item.job_id) == free.c.job_id, col(Item.position) == free.c.position).cte("taken")
+    return _DOCUMENTS.with_only_columns(
+        *(column for column in taken.c if column.name not in {"job_id", "position"}),
+        *_DOCUMENTS.selected_columns,
+        *(
+            RUNNING.with_only_columns(column).scalar_subquery().label(column.name)
+            for column in RUNNING.selected_columns
+        ),
+    ).where(col(DocumentRow.job_id) == taken.c.job_id, col(DocumentRow.position) == taken.c.position)
 
 
 TAKE_AT_ONCE = _at_once()
-"""Leases and reads in one statement, where the job runs and has no budget. PostgreSQL only."""
+"""Leases what is free, and reads it and what its job says, in one statement. PostgreSQL only."""

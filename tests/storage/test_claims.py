@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -11,6 +12,7 @@ from storage.database import Database
 from storage.records import Accepted, ItemRecord, Released
 from storage.states import JobState, StopReason
 from tests.support.ledgers import attempt, claim, running_job
+from tests.support.plans import plans
 
 
 def test_an_item_is_claimed_once(ledger: Database) -> None:
@@ -124,3 +126,16 @@ def test_a_lease_that_runs_out_gives_its_reserve_back(ledger: Database) -> None:
     claim(ledger, job.id, [1], bound=40, lease_ms=-1)
     sweeping.release_expired(ledger)
     assert jobs.find(ledger, job.name).reserved_nano_usd == 0
+
+
+def test_a_claim_looks_at_no_more_than_it_asks_for(ledger: Database) -> None:
+    """Items and documents are found by job and position, though nobody has told PostgreSQL yet how many there are."""
+    job = running_job(ledger, 10_000)
+    steps = plans(ledger, lambda: claim(ledger, job.id, range(1, 17)))
+    found = [
+        step + (steps[number + 1] if "Index Scan" in step else "")
+        for number, step in enumerate(steps)
+        if re.search(r"\b(Scan|SCAN|SEARCH)\b.* (items|documents)\b", step)
+    ]
+    assert len(found) >= 2
+    assert not [step for step in found if "job_id" not in step or "position" not in step]
