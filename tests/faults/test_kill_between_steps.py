@@ -25,7 +25,7 @@ WITHIN_S = 120
 EXPECTED = (
     "before the acknowledgement",
     "after the acknowledgement",
-    "before the commit of the claim",
+    "before the claim",
     "after the claim",
     "before the call",
     "after the call",
@@ -119,6 +119,7 @@ def test_dying_between_any_two_steps_loses_nothing(make_scene: Callable[..., Sce
         steps = lives.live(None, enough=EXPECTED, statements=statements)["reached"]
         assert set(EXPECTED) <= set(steps), set(EXPECTED) - set(steps)
         steps = trial.size(list(EXPECTED), steps)
+        missed = []
         for step in _in_turn(steps, trial):
             told = []
             for _ in range(TRIES):
@@ -128,7 +129,8 @@ def test_dying_between_any_two_steps_loses_nothing(make_scene: Callable[..., Sce
                 if step in told[-1]["reached"]:
                     break
             else:
-                raise AssertionError(f"{step} was not reached but {told}; {scene.ended()} of {count} have ended")
+                assert step not in EXPECTED, f"{step} was not reached but {told}; {scene.ended()} of {count} have ended"
+                missed.append(step)  # such as a statement that follows only where another worker was quicker
         while not scene.wait_for_the_end(0):
             lives.live(None, job=scene.job)
         at_risk = scene.calls_without_a_record()
@@ -137,7 +139,8 @@ def test_dying_between_any_two_steps_loses_nothing(make_scene: Callable[..., Sce
         10,
         "kill -9 between every two steps of message, claim, call, record, publishing, sweep",
         findings,
-        times=len(steps),
+        times=len(steps) - len(missed),
+        missed=missed,
         calls_made_and_not_recorded=at_risk,
     )
     assert (findings.lost, findings.duplicate_results, findings.unexpected) == (0, 0, ())
