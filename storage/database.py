@@ -201,6 +201,12 @@ def _begin_sqlite(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
 
 
+def kind_of(error: Exception) -> str:
+    """Return what an error is without the values it may quote: its type, and the driver's own where it says more."""
+    kinds = [type(error).__name__, type(error.orig).__name__ if isinstance(error, DBAPIError) else ""]
+    return f"{kinds[0]} ({kinds[1]})" if kinds[1] not in {"", kinds[0]} else kinds[0]
+
+
 def _without_values(error: DBAPIError) -> DBAPIError:
     """Return the same error as its code, the names of what it speaks of, and its statement.
 

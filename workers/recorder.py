@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from routing.errors import ServiceUnreachableError
 from storage import recording
+from storage.database import kind_of
 from storage.records import Escalated, HeldOut, Routed
 from workers.telemetry_setup import tell
 from workers.told_item import told
@@ -120,8 +121,8 @@ class Recorder:
                 self._write([finished])
             return
         record = group[0].record
-        # The message may quote values, so only the kind of error is told.
-        log.error("The ledger refuses %s: %s", told(record.job_id, record.position), type(error).__name__)
+        # The message may quote values, so only the kind of error is told, and what is left of a database's own.
+        log.error("The ledger refuses %s: %s", told(record.job_id, record.position), kind_of(error))
         group[0].on_settled()
 
     def _settle(self, group: list[Finished], changed: frozenset[tuple[int, int]]) -> None:

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 from sqlalchemy import make_url, text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError
 
 from routing.errors import ServiceUnreachableError, UsageError
 from storage import jobs, migrate
-from storage.database import Database
+from storage.database import Database, kind_of
 from tests.support.ledgers import claim, running_job
 
 if TYPE_CHECKING:
@@ -116,3 +116,14 @@ def test_connections_that_died_while_they_rested_are_not_handed_out(postgres_url
         assert first.scalar(text("SELECT 1")) == second.scalar(text("SELECT 1"))
     database.close()
     other.close()
+
+
+def test_the_kind_of_an_error_quotes_nothing(ledger: Database) -> None:
+    """It is the type, and on PostgreSQL the driver's own name of what was wrong."""
+    with (
+        pytest.raises(ProgrammingError if not ledger.is_sqlite else OperationalError) as caught,
+        ledger.read() as asked,
+    ):
+        asked.execute(text("SELECT 'a secret' FROM nowhere"))
+    assert kind_of(caught.value) == ("OperationalError" if ledger.is_sqlite else "ProgrammingError (UndefinedTable)")
+    assert kind_of(ValueError("a secret")) == "ValueError"
