@@ -32,7 +32,7 @@ from tests.support.echoing_provider import EchoingProvider, echoing_provider
 from tests.support.postgres_server import PostgresServer
 from tests.support.redis_process import RedisProcess
 from tests.support.runs import COMMAND, ROOT
-from tests.support.watching import command_lines, redis_commands
+from tests.support.watching import RedisCommands, command_lines, redis_commands
 
 WITHIN_S = 120.0
 _FLOWER_PAGES = (
@@ -78,7 +78,7 @@ class CanaryJob:
         self._execute(QUOTE_THE_DOCUMENT)
         with redis_commands(broker.url) as commands, command_lines() as processes:
             with self._service("worker", "worker", "cheap", "expensive") as worker, self._flower() as flower:
-                self._work(worker, flower)
+                self._work(worker, flower, commands)
             self._look_at_redis(broker)
         self._look_back()
         self.places |= {"process lists": b"\n".join(processes), "Redis commands": bytes(commands.told)}
@@ -89,14 +89,15 @@ class CanaryJob:
             if file.is_file():
                 self._add("home", file.read_bytes())
 
-    def _work(self, worker: Path, flower: str) -> None:
+    def _work(self, worker: Path, flower: str, commands: RedisCommands) -> None:
         self.command("check", "check", "task")
         submitted = self.command("submit", "submit", "task", "documents.jsonl", "--name", "canaries")
         assert submitted.code == 0, submitted.err
         self._until(lambda: self.provider.calls.total() > 0)
         self.command("status", "status", "canaries", "--json")
+        self._until(self._has_met_a_storm)  # what is written down before the kill is not lost with it
         self._kill_worker_process()
-        self._until(lambda: b"Traceback" in worker.read_bytes())
+        self._until(lambda: b"Traceback" in worker.read_bytes() and b"WorkerFaultError" in commands.bodies)
         self._execute("DROP TRIGGER quote_the_document ON items")
         self._until(lambda: self._state("canaries") == "done")
         assert self.command("submit", "submit", "task", "key.jsonl", "--name", "refused").code == 0
@@ -116,6 +117,12 @@ class CanaryJob:
                     os.kill(int(process.name), signal.SIGKILL)
             except OSError:  # another's, or gone
                 continue
+
+    def _has_met_a_storm(self) -> bool:
+        with psycopg.connect(self._database_url) as connection:
+            return bool(
+                connection.execute("SELECT 1 FROM attempts WHERE attempts::text LIKE '%overloaded%'").fetchone()
+            )
 
     def _state(self, job: str) -> str:
         with psycopg.connect(self._database_url) as connection:
