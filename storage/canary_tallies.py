@@ -44,7 +44,7 @@ def add_canary_outcomes(database: Database, connection: Connection, outcomes: It
     squares: defaultdict[tuple[str, int, bool], float] = defaultdict(float)
     for outcome in outcomes:
         key = (outcome.task_name, outcome.since, outcome.canary)
-        tallies[key].update(items=1, passed=outcome.passed, cost_nano_usd=outcome.cost_nano_usd)
+        tallies[key].update(items=1, passed=int(outcome.passed), cost_nano_usd=outcome.cost_nano_usd)
         squares[key] += float(outcome.cost_nano_usd) ** 2
     if not tallies:
         return

@@ -90,7 +90,7 @@ def _count_move(tiers: defaultdict[tuple[int, str], Counter[str]], record: ItemR
     here = tiers[record.job_id, record.tier]
     match record.next:
         case Accepted():
-            here.update(accepted=1, queued=-1, review=record.next.needs_review)
+            here.update(accepted=1, queued=-1, review=int(record.next.needs_review))
         case Failed():
             here.update(failed=1, queued=-1)
         case Routed():

@@ -96,6 +96,14 @@ def test_a_canary_that_fails_more_is_rolled_back_by_itself(ledger: Database) -> 
     assert undone.canary is not None, "a person may undo it"
 
 
+def test_an_item_that_comes_alone_is_counted(ledger: Database) -> None:
+    """As where traffic is light: it is written down by itself, in its arm."""
+    _set(ledger, _canary(rollback_if=WORSE))
+    _run(ledger, _task(), answering(WRONG), answering(RIGHT), 1)
+    tried, usual = canary_arms(ledger, "totals", 1)
+    assert tried.items + usual.items == 1
+
+
 def test_a_canary_that_refuses_everything_is_rolled_back(ledger: Database) -> None:
     """What a model refuses it has not passed, though the item goes up without an answer to judge."""
     _set(ledger, _canary(rollback_if=WORSE))
