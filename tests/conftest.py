@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import signal
 import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,7 +31,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Draw the seed once for all processes of this run."""
+    """Draw the seed once for all processes of this run, and let them hear Ctrl-C."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # A shell has its background jobs ignore Ctrl-C, and all they start with them; some tests send it.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     if config.option.fault_seed is None:
         drawn = random.SystemRandom().randrange(10**6)
         config.option.fault_seed = getattr(config, "workerinput", {}).get("fault_seed", drawn)

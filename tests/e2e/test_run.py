@@ -64,7 +64,7 @@ def test_a_run_goes_from_documents_to_a_report(place: Workplace) -> None:
 @pytest.mark.timeout(240)
 def test_an_interrupted_run_goes_on_where_it_stopped(place: Workplace) -> None:
     """Ctrl-C ends it with 130 once calls in flight are recorded; nothing is asked twice afterwards."""
-    place.invoices(800)
+    place.invoices(400)
     with slow_engines(place, latency_ms=250) as (slow, server):
         with slow.start("run", "invoices", "invoices.jsonl") as running:
             server.wait_for_answers(40, running)
@@ -73,7 +73,7 @@ def test_an_interrupted_run_goes_on_where_it_stopped(place: Workplace) -> None:
         assert running.returncode == 130, err
         assert "the same command goes on where it stopped" in err
         ended = slow.run("run", "invoices", "invoices.jsonl", "--json")
-        assert (ended.code, ended.json["items"]["done"]) == (0, 800), ended.err
+        assert (ended.code, ended.json["items"]["done"]) == (0, 400), ended.err
         assert max(server.calls()["by_document"].values()) == 1
 
 

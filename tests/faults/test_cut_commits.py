@@ -26,10 +26,10 @@ LEASE_S = 1.0
 @pytest.mark.timeout(3600)
 def test_a_commit_of_unknown_outcome_buys_nothing_again(postgres_url: str, trial: Trial) -> None:
     """Whether it arrived or not, each document is asked for once, billed once, and has one result."""
-    count, cuts = trial.size((400, 12), (20_000, 500))
+    count, cuts = trial.size((800, 12), (30_000, 500))
     with (
         closing(Database(postgres_url)) as ledger,
-        commit_cutter(postgres_url, trial.random, cuts=cuts, every=4) as (address, cutter),
+        commit_cutter(postgres_url, trial.random, cuts=cuts, every=2) as (address, cutter),
         closing(Database(address)) as cut_off,
         loopback({"small": answering('{"total": 9}')}, Latency(0.05)) as server,
     ):
