@@ -43,9 +43,7 @@ def read_audit_labels(database: Database, task: FrozenTask, file: Path) -> tuple
     mistakes = Mistakes()
     for row in rows:
         problem = _take(row, known, check, labels)
-        if isinstance(problem, LabelProblem):
-            mistakes.add_label(name, row.line, problem)
-        elif problem:
+        if problem:
             mistakes.add(name, row.line, problem)
     if problems := mistakes.problems():
         raise InvalidFileError(problems)

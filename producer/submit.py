@@ -159,7 +159,7 @@ def _require_labels_that_fit(spool: Spool) -> None:
     mistakes = Mistakes()
     for refusal in spool.refusals():
         if refusal.code is RefusalCode.INVALID_LABEL:
-            mistakes.add_label(refusal.source, refusal.line, LabelProblem(refusal.reason))
+            mistakes.add(refusal.source, refusal.line, LabelProblem(refusal.reason))
     raise InvalidFileError(mistakes.problems())
 
 

@@ -13,7 +13,6 @@ from producer.documents.row import BadRow, Row
 from producer.documents.sources import shown
 from producer.documents.storable import id_problem, value_problem
 from routing.errors import InvalidFileError
-from routing.label_check import LabelProblem
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
 
     from routing.document import Document
     from routing.json_value import JsonObject
-    from routing.label_check import LabelCheck
+    from routing.label_check import LabelCheck, LabelProblem
 
 
 def read_labels(path: Path, check: LabelCheck) -> dict[str, JsonObject]:
@@ -37,9 +36,7 @@ def read_labels(path: Path, check: LabelCheck) -> dict[str, JsonObject]:
         with open_regular(path, follow_link=True) as file:
             for row in read_rows(file, IntakeLimits()):
                 problem = row.reason if isinstance(row, BadRow) else _take(row, labels, check)
-                if isinstance(problem, LabelProblem):
-                    mistakes.add_label(file_name, row.line, problem)
-                elif problem:
+                if problem:
                     mistakes.add(file_name, row.line, problem)
                 if mistakes.is_full:
                     break

@@ -26,18 +26,20 @@ class Mistakes:
         """Whether further ones are not taken in."""
         return len(self._problems) >= MOST_MISTAKES
 
-    def add(self, file: str, line: int | None, message: str, suggestion: str = "") -> None:
-        """Take in a mistake of one line."""
-        if not self.is_full:
-            self._problems.append(Problem(file, line or 0, 1 if line else 0, message, suggestion))
-
-    def add_label(self, file: str, line: int | None, problem: LabelProblem) -> None:
-        """Take in what is wrong with a label."""
-        place = self._of_labels.setdefault((file, problem.message), len(self._problems))
+    def add(self, file: str, line: int | None, mistake: str | LabelProblem) -> None:
+        """Take in a mistake of one line, or what is wrong with its label."""
+        if isinstance(mistake, str):
+            self._append(file, line, mistake, "")
+            return
+        place = self._of_labels.setdefault((file, mistake.message), len(self._problems))
         if place < len(self._problems):
             self._more[place] = self._more.get(place, 0) + 1
         else:
-            self.add(file, line, problem.message, problem.suggestion)
+            self._append(file, line, mistake.message, mistake.suggestion)
+
+    def _append(self, file: str, line: int | None, message: str, suggestion: str) -> None:
+        if not self.is_full:
+            self._problems.append(Problem(file, line or 0, 1 if line else 0, message, suggestion))
 
     def problems(self) -> list[Problem]:
         """Return them, in the order of their lines."""
