@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+from collections.abc import Callable
 
 import pytest
 
+from evaluation.model_server.call_ledger import CallLedger
 from routing.errors import ServiceUnreachableError
 from storage import claims, results, sweeping
 from storage.claims import ClaimedItem
@@ -126,6 +128,20 @@ async def test_without_the_ledger_nobody_knows(ledger: Database, monkeypatch: py
     assert await leases.holds(ledger, item)
 
 
+def calls_after_a_slow_claim(
+    ledger: Database, job_id: int, monkeypatch: pytest.MonkeyPatch, clock: Clock, meanwhile: Callable[[], None]
+) -> CallLedger:
+    """Let a worker claim the only item, with something happening before it hears of that; return the calls it made."""
+    with (
+        loopback({"small": answering(ANSWER)}) as server,
+        engine_room(ledger, server.deployment(lease_s=LEASE_MS / 1000), lease_clock=clock) as room,
+    ):
+        with monkeypatch.context() as patched:
+            let_claims_come_late(patched, meanwhile)
+            assert room.pipeline.run_chunk("cheap", job_id, [1]) == 1
+        return server.server.ledger
+
+
 def test_what_a_slow_claim_lost_is_not_paid_for_twice(ledger: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its lease ran out before the worker heard of it, and another worker has the item: it makes the only call."""
     job = running_job(ledger, 1)
@@ -136,14 +152,8 @@ def test_what_a_slow_claim_lost_is_not_paid_for_twice(ledger: Database, monkeypa
         run_out(ledger, 1)
         assert claim(ledger, job.id, [1], token="other", lease_ms=LEASE_MS) is not None
 
-    with (
-        loopback({"small": answering(ANSWER)}) as server,
-        engine_room(ledger, server.deployment(lease_s=LEASE_MS / 1000), lease_clock=clock) as room,
-    ):
-        with monkeypatch.context() as patched:
-            let_claims_come_late(patched, lose)
-            assert room.pipeline.run_chunk("cheap", job.id, [1]) == 1
-        assert server.server.ledger.asked_by_document == {}
+    calls = calls_after_a_slow_claim(ledger, job.id, monkeypatch, clock, lose)
+    assert calls.asked_by_document == {}
     held = results.trail(ledger, job.id, "item-1").item
     assert (held.state, held.in_flight) == (ItemState.QUEUED, True), "the other one's lease is as it was"
 
@@ -157,14 +167,8 @@ def test_a_slow_claim_that_is_still_held_goes_on(ledger: Database, monkeypatch: 
     def pass_time() -> None:
         clock.now_s += LEASE_MS / 1000
 
-    with (
-        loopback({"small": answering(ANSWER)}) as server,
-        engine_room(ledger, server.deployment(lease_s=LEASE_MS / 1000), lease_clock=clock) as room,
-    ):
-        with monkeypatch.context() as patched:
-            let_claims_come_late(patched, pass_time)
-            assert room.pipeline.run_chunk("cheap", job.id, [1]) == 1
-        assert server.server.ledger.answered == {"small": 1}
+    calls = calls_after_a_slow_claim(ledger, job.id, monkeypatch, clock, pass_time)
+    assert calls.answered == {"small": 1}
     assert asked == [1]
     assert results.trail(ledger, job.id, "item-1").item.state == ItemState.DONE
 
