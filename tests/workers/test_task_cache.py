@@ -9,6 +9,7 @@ from contextlib import closing
 import pytest
 
 from routing.deployment import ModelSpec, PriceSpec
+from routing.errors import InvalidFileError
 from routing.price import PriceList
 from routing.rollout import Rollout
 from routing.task import PydanticSchema
@@ -79,11 +80,11 @@ def test_the_box_names_the_job_whose_schema_is_imported(ledger: Database, monkey
 
 def test_the_task_of_a_job_that_does_not_run_is_left_alone(ledger: Database) -> None:
     """Its messages are still queued: a schema that ends the process would end one for each of them."""
-    output = PydanticSchema(source="raise KeyboardInterrupt\n", class_name="X", json_schema={"type": "object"})
+    output = PydanticSchema(source="raise ValueError\n", class_name="X", json_schema={"type": "object"})
     job = running_job(ledger, 1, task=TASK.model_copy(update={"output": output}))
     cache = TaskCache(ledger, RolloutWatch(ledger), PRICES, BlackBox(None, ""))
     jobs.pause(ledger, job.id)
     assert cache.get(job.id) is None
     jobs.resume(ledger, job.id)
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(InvalidFileError):
         cache.get(job.id)
