@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _MAX_PATTERN_BYTES = 2 << 20
 """Of a compiled pattern; with the regex crate's own 10 MiB, compiling takes 0.1 s."""
 _ALL_PATTERNS_BYTES = 4 << 20
-"""Of all of them: where there are hundreds, each may be as large as patterns of dates and numbers are (1 to 7 KiB)."""
+"""Of all of them: where there are hundreds, each may still be as large as those of dates and numbers (1 to 7 KiB)."""
 MOST_VISITS = 1_000_000
 """At about 50 ns each; a value that comes to more is refused."""
 MOST_EXPLAINED_VISITS = 5_000
