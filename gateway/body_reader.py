@@ -9,45 +9,93 @@ from typing import TYPE_CHECKING
 from routing.errors import ProviderTroubleError, Trouble
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Mapping
 
+FIRST_BYTES = 6 * 1024
+"""What is read of any body. Most answers end before; what a client reads ahead grows with what was taken from it."""
 LARGE_FROM_BYTES = 128 * 1024
 """Answers of chat models stay below, but for those with logprobs of thousands of tokens."""
+UNSIZED_AT_ONCE = 16
+"""How many bodies that do not tell their length are read beyond their first bytes at once."""
 LARGE_AT_ONCE = 2
 """Hundreds of calls are in flight: a provider that answers all of them with megabytes must not fill the memory."""
+_LONGEST_LENGTH = 20
+"""In digits. Nobody sends more, and Python refuses to read a number of thousands of digits."""
 _GZIP_WINDOW = 16 + zlib.MAX_WBITS
-_DECODED_AT_ONCE = 64 * 1024
+_DECODED_AT_ONCE = 16 * 1024
 
 
 class BodyReader:
-    """Reads bodies up to a cap. Large ones are read a few at a time; the others wait, unread, within their deadline."""
+    """Reads bodies up to a cap. Large ones are read a few at a time; the others wait, unread, within their deadline.
+
+    A body that tells its length is known at once for what it is. One that does not is trusted step by step.
+    """
 
     def __init__(self, max_body_bytes: int) -> None:
         self._max_body_bytes = max_body_bytes
+        self._unsized = asyncio.Semaphore(UNSIZED_AT_ONCE)
         self._large = asyncio.Semaphore(LARGE_AT_ONCE)
 
-    async def read(self, parts: AsyncIterator[bytes]) -> bytes:
-        """Return the parts as one. Raises ProviderTroubleError past the cap."""
+    async def read(self, parts: AsyncIterator[bytes], length: int | None) -> bytes:
+        """Return the parts of a body of this many bytes, None where nobody said, as one.
+
+        Raises ProviderTroubleError past the cap, and before anything is read where the length alone is.
+        """
         body = bytearray()
         try:
-            async for part in parts:
-                body += part
-                if len(body) > LARGE_FROM_BYTES:
-                    async with self._large:
-                        await self._read_large(body, parts)
+            if length is None:
+                await self._read_unsized(body, parts)
+            else:
+                await self._read_sized(body, parts, length)
             return bytes(body)
         finally:
             body.clear()  # the traceback of an error would keep it for a while
 
-    async def _read_large(self, body: bytearray, parts: AsyncIterator[bytes]) -> None:
-        self._require_within_cap(body)
-        async for part in parts:
-            body += part
-            self._require_within_cap(body)
+    async def _read_sized(self, body: bytearray, parts: AsyncIterator[bytes], length: int) -> None:
+        if length > self._max_body_bytes:
+            raise self._too_large()
+        if length > LARGE_FROM_BYTES:
+            await self._read_large(body, parts)
+        else:
+            await self._read_to_the_end(body, parts)
 
-    def _require_within_cap(self, body: bytearray) -> None:
-        if len(body) > self._max_body_bytes:
-            raise ProviderTroubleError(f"The answer is larger than {self._max_body_bytes} bytes.", Trouble.BAD_BODY)
+    async def _read_unsized(self, body: bytearray, parts: AsyncIterator[bytes]) -> None:
+        if await _grows_beyond(FIRST_BYTES, body, parts):
+            async with self._unsized:
+                if await _grows_beyond(LARGE_FROM_BYTES, body, parts):
+                    await self._read_large(body, parts)
+
+    async def _read_large(self, body: bytearray, parts: AsyncIterator[bytes]) -> None:
+        async with self._large:
+            await self._read_to_the_end(body, parts)
+
+    async def _read_to_the_end(self, body: bytearray, parts: AsyncIterator[bytes]) -> None:
+        if await _grows_beyond(self._max_body_bytes, body, parts):
+            raise self._too_large()
+
+    def _too_large(self) -> ProviderTroubleError:
+        return ProviderTroubleError(f"The answer is larger than {self._max_body_bytes} bytes.", Trouble.BAD_BODY)
+
+
+async def _grows_beyond(limit_bytes: int, body: bytearray, parts: AsyncIterator[bytes]) -> bool:
+    """Read on until a body is larger than this, False where it ends before."""
+    while len(body) <= limit_bytes:
+        part = await anext(parts, None)
+        if part is None:
+            return False
+        body += part
+    return True
+
+
+def stated_length(headers: Mapping[str, str]) -> int | None:
+    """Return how long a body will be by its headers, whose names are in lower case; None where they do not tell.
+
+    The length of an encoded body says nothing about the decoded one, and where a body is chunked it is not even that.
+    """
+    if "content-encoding" in headers or "transfer-encoding" in headers:
+        return None
+    told = headers.get("content-length", "")
+    return int(told) if told.isascii() and told.isdigit() and len(told) < _LONGEST_LENGTH else None
 
 
 async def ungzipped(parts: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import httpx
 
-from gateway.body_reader import BodyReader, ungzipped
+from gateway.body_reader import BodyReader, stated_length, ungzipped
 from gateway.transport import MAX_BODY_BYTES, HttpAnswer, stays_here, unwritable
 from routing.errors import ProviderTroubleError, Trouble
 
@@ -45,7 +45,8 @@ class HttpxTransport:
         client = self._direct_client if stays_here(url) else self._client
         async with client.stream("POST", url, headers={**headers, **_ENCODING}, content=body) as response:
             parts = _decoded(response.aiter_raw(), response.headers.get("content-encoding", "identity").lower())
-            return HttpAnswer(response.status_code, response.headers, await self._bodies.read(parts))
+            body = await self._bodies.read(parts, stated_length(response.headers))
+            return HttpAnswer(response.status_code, response.headers, body)
 
     async def aclose(self) -> None:
         """Close every connection."""

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from pyreqwest.client import ClientBuilder
 from pyreqwest.exceptions import BuilderError, DecodeError, PyreqwestError, RequestTimeoutError
 
-from gateway.body_reader import BodyReader
+from gateway.body_reader import FIRST_BYTES, BodyReader, stated_length
+from gateway.renewed_client import RenewedClient
 from gateway.transport import MAX_BODY_BYTES, HttpAnswer, stays_here, unwritable
 from routing.errors import ProviderTroubleError, Trouble
 
@@ -28,15 +29,16 @@ class PyreqwestTransport:
 
     def __init__(self, max_body_bytes: int = MAX_BODY_BYTES) -> None:
         self._bodies = BodyReader(max_body_bytes)
-        self._client = _builder().build()
-        self._direct_client = _builder().no_proxy().build()
+        self._client = RenewedClient(_builder)
+        self._direct_client = RenewedClient(lambda: _builder().no_proxy())
 
     async def post(self, url: str, headers: Mapping[str, str], body: bytes, timeout_s: float) -> HttpAnswer:
         """Send one request and return its answer, as the port says."""
-        request = self._request(url, headers, body)
+        client = self._direct_client if stays_here(url) else self._client
+        request = _request(client, url, headers, body)
         try:
             async with asyncio.timeout(timeout_s):
-                return await self._exchange(request)
+                answer = await self._exchange(request)
         except (TimeoutError, RequestTimeoutError):
             raise ProviderTroubleError(f"No answer within {timeout_s:g} s.", Trouble.TIMEOUT) from None
         except BuilderError:
@@ -45,18 +47,14 @@ class PyreqwestTransport:
             raise ProviderTroubleError("The answer cannot be decoded.", Trouble.BAD_BODY) from None
         except (PyreqwestError, OSError) as error:
             raise ProviderTroubleError(f"No answer ({type(error).__name__}).", Trouble.UNREACHABLE) from None
-
-    def _request(self, url: str, headers: Mapping[str, str], body: bytes) -> StreamRequest:
-        client = self._direct_client if stays_here(url) else self._client
-        try:
-            return client.post(url).headers(dict(headers)).body_bytes(body).build_streamed()
-        except ValueError:  # its message quotes the header
-            raise unwritable() from None
+        client.carried(len(answer.body))
+        return answer
 
     async def _exchange(self, request: StreamRequest) -> HttpAnswer:
         async with request as response:
-            body = await self._bodies.read(_parts(response.body_reader))
-            return HttpAnswer(response.status, _readable(response.headers), body)
+            headers = _readable(response.headers)
+            body = await self._bodies.read(_parts(response.body_reader), stated_length(headers))
+            return HttpAnswer(response.status, headers, body)
 
     async def aclose(self) -> None:
         """Close every connection."""
@@ -71,6 +69,14 @@ def _builder() -> ClientBuilder:
         .referer(enable=False)
         .connect_timeout(timedelta(seconds=CONNECT_TIMEOUT_S))
     )
+
+
+def _request(client: RenewedClient, url: str, headers: Mapping[str, str], body: bytes) -> StreamRequest:
+    try:
+        request = client.post(url).headers(dict(headers)).body_bytes(body)
+        return request.streamed_read_buffer_limit(FIRST_BYTES).build_streamed()
+    except ValueError:  # its message quotes the header
+        raise unwritable() from None
 
 
 async def _parts(reader: ResponseBodyReader) -> AsyncIterator[bytes]:

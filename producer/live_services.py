@@ -19,6 +19,7 @@ from routing.task import BudgetSpec
 from storage import live_items
 from workers.accounting import Accountant
 from workers.answer_cache import AnswerCache
+from workers.black_box import BlackBox
 from workers.engine import day_budget
 from workers.gateway_setup import open_gateway
 from workers.item_handler import ItemHandler
@@ -130,7 +131,7 @@ def _lay(task_path: Path, deployment_path: Path | None, settings: Settings | Non
         database = opening.enter_context(open_ledger(settings, create=True))
         server_urls = opening.enter_context(model_server_urls(settings, deployment.servers))
         job = _live_job(database, task)
-        tasks = TaskCache(database, RolloutWatch(database), PriceList(deployment.models))
+        tasks = TaskCache(database, RolloutWatch(database), PriceList(deployment.models), BlackBox(None, ""))
         tasks.get(job.id)  # a task that does not compile here is told at once
         return _Ground(settings, deployment, database, server_urls, job, task, tasks, opening.pop_all())
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
+from routing.closest import closest
 from routing.completion import TokenUsage
 from routing.errors import UsageError
 from routing.price import PriceList
@@ -28,10 +28,10 @@ def require_models(deployment: DeploymentSpec, task: FrozenTask) -> None:
     """Raise UsageError where a task names a model that the deployment lacks."""
     for name in models_of(task):
         if name not in deployment.models:
-            close = get_close_matches(name, deployment.models, n=1)
+            close = closest(name, deployment.models)
             raise UsageError(
                 f"The task `{task.name}` names the model `{name}`, which the deployment does not have.",
-                f"Did you mean `{close[0]}`?" if close else "Add it under `models`.",
+                f"Did you mean `{close}`?" if close else "Add it under `models`.",
             )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,8 +12,9 @@ from pydantic import ValidationError
 from routing.comparators import check_comparator, custom_function
 from routing.custom_comparator import load_function
 from routing.errors import InvalidFileError, Problem, UsageError
-from routing.file_errors import in_order
+from routing.file_errors import in_order, nearest
 from routing.output_schema import compile_output_schema, describe_pydantic
+from routing.schema_size import require_usual_size
 from routing.task import FrozenTask, JsonSchema, PydanticSchema
 from routing.task_file import PromptText, freeze, parse_task_file, prompt_places
 
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 
 TASK_FILE = "task.yaml"
 MAX_FILE_BYTES = 4 * 1024 * 1024
+MAX_SCHEMA_CHARACTERS = 1_000_000
+MOST_BESIDE = 1_000
+"""How many files of the folder are looked at for the one that was meant."""
 _PROMPT_ENDINGS = (".md", ".txt")
 
 
@@ -103,9 +107,14 @@ class _Folder:
             self._wrong(("schema",), f"`{name}` must be followed by the model's name", f"write `{name}:ClassName`")
             return None
         described = describe_pydantic(text, class_name, str(self._folder / name))
+        require_usual_size(described, str(self._folder / name))
         return PydanticSchema(source=text, class_name=class_name, json_schema=dict(described))
 
     def _json(self, name: str, text: str) -> JsonSchema | None:
+        if len(text) > MAX_SCHEMA_CHARACTERS:
+            raise InvalidFileError(
+                [Problem(str(self._folder / name), 0, 0, f"it is longer than {MAX_SCHEMA_CHARACTERS} characters")]
+            )
         try:
             document = orjson.loads(text)
         except orjson.JSONDecodeError as error:
@@ -115,6 +124,7 @@ class _Folder:
         if not isinstance(document, dict):
             self._wrong(("schema",), f"`{name}` holds no JSON Schema: it must be an object")
             return None
+        require_usual_size(document, str(self._folder / name))
         try:
             schema = JsonSchema(json_schema=document)
         except ValidationError:
@@ -130,9 +140,8 @@ class _Folder:
             self._wrong(place, f"`{name}` lies outside the task's folder", "put the file beside the task file")
             return None
         if not path.is_file():
-            beside = sorted(str(found.relative_to(self._folder)) for found in self._folder.iterdir())
-            close = get_close_matches(name, beside, n=1)
-            self._wrong(place, f"there is no file `{name}`", f"did you mean `{close[0]}`?" if close else "")
+            beside = [found.name for found in islice(self._folder.iterdir(), MOST_BESIDE)]
+            self._wrong(place, f"there is no file `{name}`", nearest(name, beside))
             return None
         try:
             return _text(path)

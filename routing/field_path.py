@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from difflib import get_close_matches
 from typing import TYPE_CHECKING
+
+from routing.closest import closest
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Iterator, Sequence
@@ -113,8 +114,8 @@ def check_path(path: str, fields: frozenset[str]) -> str | None:
     known = format_path(EACH if isinstance(step, int) else step for step in steps)
     if known in fields or any(_covers(name, known) for name in fields if name.endswith(ANY_KEY)):
         return None
-    nearest = get_close_matches(known, fields, n=1)
-    return f"the schema has no field `{path}`{f'; did you mean `{nearest[0]}`?' if nearest else ''}"
+    near = closest(known, fields)
+    return f"the schema has no field `{path}`{f'; did you mean `{near}`?' if near else ''}"
 
 
 def _covers(open_name: str, path: str) -> bool:

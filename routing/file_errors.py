@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
+from routing.closest import closest
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
     from pydantic_core import ErrorDetails
 
@@ -19,8 +20,6 @@ M = TypeVar("M", bound=BaseModel)
 
 MOST_SUGGESTIONS = 50
 """Of one file: looking for the word that was meant takes longer than finding the mistake."""
-LONGEST_SUGGESTED = 100
-"""Characters of a word that something near is looked for."""
 
 
 def validate(model: type[M], source: YamlSource) -> tuple[M | None, list[Problem]]:
@@ -54,10 +53,10 @@ def in_order(problems: Iterable[Problem]) -> list[Problem]:
     return sorted(dict.fromkeys(problems), key=lambda problem: (problem.file, problem.line, problem.column))
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
+def nearest(name: str, known: Collection[str]) -> str:
     """Return a suggestion for a name that is not known, empty where nothing is near."""
-    close = get_close_matches(name, list(known), n=1, cutoff=0.6) if len(name) <= LONGEST_SUGGESTED else []
-    return f"did you mean `{close[0]}`?" if close else ""
+    close = closest(name, known)
+    return "" if close is None else f"did you mean `{close}`?"
 
 
 def _problem(detail: ErrorDetails, model: type[BaseModel], source: YamlSource, *, suggest: bool) -> Problem:

@@ -10,6 +10,7 @@ import jsonschema_rs
 from routing.errors import InvalidFileError, Problem
 from routing.field_path import format_path
 from routing.output_schema import MAX_FAILURES, SchemaResult
+from routing.schema_size import parts_of
 from routing.validation_work import Thoroughness, ValidationWork
 from routing.verdict import CheckName, Failure
 
@@ -18,7 +19,10 @@ if TYPE_CHECKING:
 
     from routing.json_value import JsonObject
 
-_MAX_PATTERN_BYTES = 2 << 20  # of a compiled pattern; with the regex crate's own 10 MiB, compiling takes 0.1 s
+_MAX_PATTERN_BYTES = 2 << 20
+"""Of a compiled pattern; with the regex crate's own 10 MiB, compiling takes 0.1 s."""
+_ALL_PATTERNS_BYTES = 4 << 20
+"""Of all of them: where there are hundreds, each may still be as large as those of dates and numbers (1 to 7 KiB)."""
 MOST_VISITS = 1_000_000
 """At about 50 ns each; a value that comes to more is refused."""
 MOST_EXPLAINED_VISITS = 5_000
@@ -41,7 +45,7 @@ class JsonOutputSchema:
                 dict(json_schema),
                 offline=True,
                 validate_formats=True,
-                pattern_options=jsonschema_rs.RegexOptions(size_limit=_MAX_PATTERN_BYTES),
+                pattern_options=jsonschema_rs.RegexOptions(size_limit=_pattern_bytes(json_schema)),
                 mask="the value",
             )
         except ValueError as error:
@@ -74,6 +78,18 @@ class JsonOutputSchema:
         errors = islice(self._validator.iter_errors(value), MAX_FAILURES)
         failures = tuple(_failure(error) for error in errors)
         return SchemaResult(None, failures) if failures else SchemaResult(value)
+
+
+def _pattern_bytes(json_schema: JsonObject) -> int:
+    """Return how large each compiled pattern of a schema may be."""
+    patterns: set[object] = set()
+    for part in parts_of(json_schema):
+        if isinstance(part, dict):
+            by_name = part.get("patternProperties")
+            patterns.update(by_name if isinstance(by_name, dict) else ())
+            pattern = part.get("pattern")
+            patterns.update((pattern,) if isinstance(pattern, str) else ())
+    return min(_MAX_PATTERN_BYTES, _ALL_PATTERNS_BYTES // max(1, len(patterns)))
 
 
 def _refused(reason: str) -> SchemaResult:

@@ -9,10 +9,10 @@ import itertools
 import sys
 import traceback
 import types
-from difflib import get_close_matches
 
 from pydantic import BaseModel
 
+from routing.closest import closest
 from routing.errors import InvalidFileError, Problem
 
 _module_numbers = itertools.count(1)
@@ -44,9 +44,9 @@ def _find_model(module: types.ModuleType, class_name: str, file: str) -> type[Ba
     model = models.get(class_name)
     if isinstance(model, type) and issubclass(model, BaseModel):
         return model
-    nearest = get_close_matches(class_name, models, n=1) or sorted(models)[:1]
+    near = closest(class_name, models) or min(models, default="")
     what = "is no pydantic model" if hasattr(module, class_name) else "does not exist"
-    suggestion = f"did you mean `{nearest[0]}`?" if nearest else "define a class that inherits from pydantic.BaseModel"
+    suggestion = f"did you mean `{near}`?" if near else "define a class that inherits from pydantic.BaseModel"
     raise InvalidFileError([Problem(file, 0, 0, f"`{class_name}` {what} in this file", suggestion)])
 
 

@@ -226,7 +226,7 @@ def _problems_of_template(
         source.problem(
             path,
             f"`{{{{ {name} }}}}`{f' in {prompt.file}' if prompt.file else ''} is nothing a prompt may name",
-            nearest(name, known or ()) or f"there are: {', '.join(sorted(known or ()))}",
+            nearest(name, tuple(known or ())) or f"there are: {', '.join(sorted(known or ()))}",
         )
         for name in unknown
     ]

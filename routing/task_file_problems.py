@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from routing.checks.rules import RulesCheck, compile_rules
 from routing.comparators import check_comparator
 from routing.errors import Problem
-from routing.file_errors import nearest
+from routing.file_errors import MOST_SUGGESTIONS, nearest
 from routing.route_rules import CLASSIFY, RouteRules, compile_route_rules
 from routing.task import RouteRuleSpec
 
@@ -39,10 +39,11 @@ def _field_problems(parsed: TaskFile, source: YamlSource, fields: frozenset[str]
     if parsed.checks.agreement is not None:
         agreed = enumerate(parsed.checks.agreement.fields)
         named += [(("checks", "agreement", "fields", index), name, False) for index, name in agreed]
-    for path, name, at_key in named:
-        if name not in fields:
-            suggestion = nearest(name, fields) or f"the schema has: {', '.join(sorted(fields)[:20])}"
-            yield source.problem(path, f"the schema has no field `{name}`", suggestion, at_key=at_key)
+    known = f"the schema has: {', '.join(sorted(fields)[:20])}"
+    unknown = [place for place in named if place[1] not in fields]
+    for number, (path, name, at_key) in enumerate(unknown):
+        near = nearest(name, fields) if number < MOST_SUGGESTIONS else ""
+        yield source.problem(path, f"the schema has no field `{name}`", near or known, at_key=at_key)
 
 
 def _check_rule_problems(parsed: TaskFile, source: YamlSource, fields: frozenset[str]) -> Iterator[Problem]:

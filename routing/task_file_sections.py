@@ -9,6 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.\-]{0,63}$")]
 
+MOST_RULES = 100
+"""Of each kind. One may take a millisecond to compile, and every document is held against all of them."""
+
 
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -41,7 +44,7 @@ class ChecksSection(_Section):
     """What an output must pass besides its schema."""
 
     grounded: list[str] = []
-    rules: list[str] = []
+    rules: list[str] = Field(default=[], max_length=MOST_RULES)
     confidence: ConfidenceSection | None = None
     agreement: AgreementSection | None = None
     max_output_chars: int | None = Field(default=None, ge=1)
@@ -95,7 +98,7 @@ class ClassifierSection(_Section):
 class RouteSection(_Section):
     """How the first tier of an item is chosen."""
 
-    rules: list[RouteRuleSection] = []
+    rules: list[RouteRuleSection] = Field(default=[], max_length=MOST_RULES)
     classifier: ClassifierSection | None = None
 
 

@@ -217,6 +217,13 @@ def frozen_task(database: Database, job_id: int) -> FrozenTask:
     return FrozenTask.model_validate_json(text)
 
 
+def runnable_task(database: Database, job_id: int) -> FrozenTask | None:
+    """Return the task a job was submitted with, None where none of its items may be called."""
+    with database.read() as connection:
+        text = connection.scalar(select(col(Job.task)).where(col(Job.id) == job_id, is_active()))
+    return None if text is None else FrozenTask.model_validate_json(text)
+
+
 def is_active() -> ColumnElement[bool]:
     """Return the condition that items of a job may be called: it runs, or is a live one between two items."""
     at_rest = and_(col(Job.content_hash) == LIVE_CONTENT, col(Job.state) == JobState.DONE)

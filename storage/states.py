@@ -23,7 +23,7 @@ class StopReason(StrEnum):
     DAY_BUDGET = "day_budget"  # nor does what the deployment allows for this day; it goes on the next one
     PROVIDER_REFUSED = "provider_refused"  # a key, an account or a model's name: no item can succeed
     ESCALATIONS = "escalations"  # so much was escalated of late that the cheap model must be broken
-    TASK_UNUSABLE = "task_unusable"  # the workers cannot compile the task: a package its schema needs is missing there
+    TASK_UNUSABLE = "task_unusable"  # workers cannot compile the task (a package is missing there), or it ends them
 
 
 class ItemState(StrEnum):

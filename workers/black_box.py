@@ -4,6 +4,8 @@ All calls of a process share one event loop, so at any moment it runs the code o
 schema's validators, its templates. Which one stands in memory that outlives the process. When a document's handling
 kills the process, makes it loop or eats its memory, that document is known, and those that only waited for their
 answers beside it are not suspected.
+
+Which job's task is being made ready stands there as well: the module of its schema is imported then, a user's own code.
 """
 
 from __future__ import annotations
@@ -12,21 +14,24 @@ import mmap
 import os
 import struct
 import tempfile
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from types import TracebackType
 
-_MAGIC = b"cheapfirst box 1"
+_MAGIC = b"cheapfirst box 2"
 _PROCESS = struct.Struct("<32s")
 _ITEM = struct.Struct("<qq")
+_JOB = struct.Struct("<q")
 _PROCESS_AT = len(_MAGIC)
 _ITEM_AT = _PROCESS_AT + _PROCESS.size
 _JOB_AT = _ITEM_AT + _ITEM.size // 2
-_SIZE = _ITEM_AT + _ITEM.size
-_NOBODY = bytes(_ITEM.size // 2)
+_READIED_AT = _ITEM_AT + _ITEM.size
+_SIZE = _READIED_AT + _JOB.size
+_NOBODY = bytes(_JOB.size)
 
 
 class BlackBox:
@@ -49,7 +54,16 @@ class BlackBox:
 
     def clear(self) -> None:
         """Say that no item's code runs."""
-        self._memory[_JOB_AT:_SIZE] = _NOBODY
+        self._memory[_JOB_AT:_READIED_AT] = _NOBODY
+
+    @contextmanager
+    def readying(self, job_id: int) -> Iterator[None]:
+        """Say that a job's task is being made ready to run. One at a time."""
+        _JOB.pack_into(self._memory, _READIED_AT, job_id)
+        try:
+            yield
+        finally:
+            self._memory[_READIED_AT:_SIZE] = _NOBODY
 
 
 class _Marked(Coroutine[Any, Any, None]):
@@ -93,10 +107,14 @@ class _Marked(Coroutine[Any, Any, None]):
 
 @dataclass(frozen=True, slots=True)
 class LastWords:
-    """What a box holds: the name of its process, empty before that began, and the item whose code ran at the end."""
+    """What a box holds: the name of its process, empty before that began, and the item whose code ran at the end.
+
+    `readied` is the job whose task was being made ready then.
+    """
 
     process: str
     item: tuple[int, int] | None
+    readied: int | None = None
 
 
 class KeptBox:
@@ -111,7 +129,8 @@ class KeptBox:
         raw = os.pread(self.descriptor, _SIZE, 0)
         (process,) = _PROCESS.unpack_from(raw, _PROCESS_AT)
         position, job_id = _ITEM.unpack_from(raw, _ITEM_AT)
-        return LastWords(process.rstrip(b"\0").decode(), (job_id, position) if job_id else None)
+        (readied,) = _JOB.unpack_from(raw, _READIED_AT)
+        return LastWords(process.rstrip(b"\0").decode(), (job_id, position) if job_id else None, readied or None)
 
     def close(self) -> None:
         """Let go of it."""

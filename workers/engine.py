@@ -91,7 +91,9 @@ class Engine:
         )
         self.pipeline = Pipeline(
             database=self._database,
-            tasks=TaskCache(self._database, RolloutWatch(self._database, outages=outages), prices),
+            tasks=TaskCache(
+                self._database, RolloutWatch(self._database, outages=outages), prices, self._loop.black_box
+            ),
             handler=handler,
             leases=leases,
             gate=gate,

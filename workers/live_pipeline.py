@@ -104,6 +104,8 @@ class LivePipeline:
     async def _turn(self, item: LiveItem) -> Next | None:
         """Return what came of one turn, None where the item could not be claimed or was lost meanwhile."""
         task = await asyncio.to_thread(self._tasks.get, item.job_id)
+        if task is None:
+            return None
         token = item.lease_token = self._leases.take()
         try:
             claim, payment = await asyncio.to_thread(self._claim, task, item, token)

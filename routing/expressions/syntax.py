@@ -12,11 +12,11 @@ import re
 import warnings
 from dataclasses import dataclass
 from decimal import Decimal
-from difflib import get_close_matches
 from typing import Any
 
 import re2
 
+from routing.closest import closest
 from routing.expressions.functions import FUNCTIONS
 from routing.field_path import EACH, check_path, format_path
 from routing.strict_json import MAX_INTEGER
@@ -189,8 +189,8 @@ class _Reader:
         name = node.func.id if isinstance(node.func, ast.Name) else ""
         function = FUNCTIONS.get(name)
         if function is None:
-            nearest = get_close_matches(name, FUNCTIONS, n=1)
-            guess = f"did you mean `{nearest[0]}`?" if nearest else f"there are {', '.join(FUNCTIONS)}"
+            near = closest(name, FUNCTIONS)
+            guess = f"did you mean `{near}`?" if near else f"there are {', '.join(FUNCTIONS)}"
             raise self._mistake(node, f"no function is called `{name}`; {guess}")
         if node.keywords or not function.least <= len(node.args) <= function.most:
             raise self._mistake(node, f"`{name}` is called as {function.usage}")

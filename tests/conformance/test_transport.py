@@ -14,11 +14,12 @@ from pathlib import Path
 
 import pytest
 
+from gateway.body_reader import LARGE_AT_ONCE, UNSIZED_AT_ONCE
 from gateway.httpx_transport import HttpxTransport
 from gateway.pyreqwest_transport import PyreqwestTransport
 from gateway.transport import NEVER_SENT, HttpAnswer, Transport
 from routing.errors import CallRefusedError, ProviderTroubleError, Trouble
-from tests.support.raw_http import Behaviour, answer, dripping, hang, raw_server, then_hang_up
+from tests.support.raw_http import Behaviour, answer, chunked, dripping, hang, raw_server, then_hang_up
 from tests.support.services import missing
 
 pytestmark = pytest.mark.parametrize("make", [PyreqwestTransport, HttpxTransport])
@@ -182,9 +183,68 @@ def test_a_proxy_is_not_asked_for_this_machine(make: Make, monkeypatch: pytest.M
         _post(make, "http://provider.invalid/v1")
 
 
-def test_a_body_over_the_cap_is_refused(make: Make) -> None:
-    """Nothing larger than the cap is kept."""
-    assert _trouble(make, answer(b"x" * (CAP + 1))) is Trouble.BAD_BODY
+@pytest.mark.parametrize("behave", [answer(b"x" * (CAP + 1)), chunked(b"x" * (CAP + 1))])
+def test_a_body_over_the_cap_is_refused(make: Make, behave: Behaviour) -> None:
+    """Nothing larger than the cap is kept, whether it tells its length or not."""
+    assert _trouble(make, behave) is Trouble.BAD_BODY
+
+
+def test_a_body_that_says_it_is_too_large_is_not_waited_for(make: Make) -> None:
+    """It is refused by its length: here the rest of it never comes."""
+    assert _trouble(make, answer(b"x" * 10_000, length=CAP + 1)) is Trouble.BAD_BODY
+
+
+def test_a_length_beside_chunks_is_not_believed(make: Make) -> None:
+    """What decides is what comes."""
+    assert _trouble(make, chunked(b"x" * (CAP + 1), "Content-Length: 7")) is Trouble.BAD_BODY
+
+
+_STALLED = pytest.mark.parametrize(
+    ("stalled", "seats"),
+    [
+        pytest.param(chunked(b"x" * 20_000, ends=False), UNSIZED_AT_ONCE, id="of unknown length"),
+        pytest.param(answer(b"x" * 10_000, length=CAP), LARGE_AT_ONCE, id="large"),
+    ],
+)
+
+
+@_STALLED
+def test_bodies_that_stall_hold_up_no_answer_of_usual_size(make: Make, stalled: Behaviour, seats: int) -> None:
+    """However many of them hang: an answer that tells that it is small is read beside them."""
+
+    async def ask_beside(stalled_url: str, url: str) -> bytes:
+        transport = make(max_body_bytes=CAP)
+        calls = [asyncio.ensure_future(transport.post(stalled_url, {}, b"{}", 600.0)) for _ in range(seats + 2)]
+        while len(server.requests) < len(calls):  # noqa: ASYNC110 - the server has a loop of its own
+            await asyncio.sleep(0.01)
+        small = await transport.post(url, {}, b"{}", 60.0)
+        for call in calls:
+            call.cancel()
+        assert all(
+            isinstance(end, asyncio.CancelledError) for end in await asyncio.gather(*calls, return_exceptions=True)
+        )
+        await transport.aclose()
+        return small.body
+
+    with raw_server(stalled) as server, raw_server(answer(b"x" * 20_000)) as other:
+        assert asyncio.run(ask_beside(server.url, other.url)) == b"x" * 20_000
+
+
+@_STALLED
+def test_a_body_that_waits_for_its_turn_ends_at_its_deadline(make: Make, stalled: Behaviour, seats: int) -> None:
+    """Those that have the turn never give it up."""
+
+    async def ask_all(url: str) -> list[HttpAnswer | BaseException]:
+        transport = make(max_body_bytes=CAP)
+        try:
+            calls = [transport.post(url, {}, b"{}", 1.0) for _ in range(seats + 2)]
+            return await asyncio.gather(*calls, return_exceptions=True)
+        finally:
+            await transport.aclose()
+
+    with raw_server(stalled) as server:
+        ends = asyncio.run(ask_all(server.url))
+    assert [getattr(end, "trouble", end) for end in ends] == [Trouble.TIMEOUT] * (seats + 2)
 
 
 @pytest.mark.parametrize(("encoding", "compress"), [("gzip", gzip.compress), ("deflate", zlib.compress)])

@@ -14,7 +14,7 @@ import pytest
 from routing.errors import Trouble
 from tests.faults.trial import Trial
 from tests.support.asking import CLIENTS
-from tests.support.raw_http import Behaviour, answer, raw_server
+from tests.support.raw_http import Behaviour, answer, chunked, raw_server
 from tests.support.runs import ROOT
 
 BOMB_BYTES = 600_000_000
@@ -44,6 +44,7 @@ def _bodies() -> dict[str, Behaviour]:
         "UTF-16": answer(READABLE.decode().encode("utf-16"), "Content-Type: application/json; charset=utf-16"),
         "truncated JSON": answer(READABLE[:-9], JSON),
         "a million empty objects": answer(b"[" + b"{}," * 1_000_000 + b"{}]", JSON),
+        "the same of unknown length": chunked(b"[" + b"{}," * 1_000_000 + b"{}]", JSON),
     }
 
 

@@ -15,6 +15,8 @@ from producer.task_folder import load_task
 from routing.compiled_task import CompiledTask
 from routing.completion import Completion, FinishReason, TokenUsage
 from routing.errors import InvalidFileError, UsageError
+from routing.schema_size import LONGEST_NAME, MOST_PARTS, MOST_VALUES
+from routing.task_file_sections import MOST_RULES
 from routing.templates import Template
 from routing.yaml_source import MAX_NODES
 from tests.support.opened_files import watched
@@ -264,3 +266,85 @@ def test_no_yaml_runs_anything_or_takes_long(tmp_path: Path, outside: Outside, t
     assert processor_ms(load) < MOST_MS
     assert outside.is_untouched()
     assert not marker.exists()
+
+
+def _fields(count: int) -> dict[str, Any]:
+    return {"type": "object", "properties": {f"field_{number}": {} for number in range(count)}}
+
+
+TOO_LARGE: dict[str, tuple[dict[str, Any], str]] = {
+    "fields": (_fields(MOST_PARTS), f"more than {MOST_PARTS} objects"),
+    "a hundred thousand fields": (_fields(30_000), f"more than {MOST_VALUES} values"),
+    "an enum": ({"properties": {"a": {"enum": list(range(MOST_VALUES))}}}, f"more than {MOST_VALUES} values"),
+    "names": ({"required": [f"f{number}" for number in range(100_000)]}, f"more than {MOST_VALUES} values"),
+    "alternatives": ({"properties": {"a": {"anyOf": [{}] * MOST_PARTS}}}, f"more than {MOST_PARTS} objects"),
+    "a pattern": ({"properties": {"a": {"pattern": "a" * 900_000}}}, f"more than {LONGEST_NAME} characters"),
+    "a name": ({"properties": {"a" * 900_000: {}}}, f"more than {LONGEST_NAME} characters"),
+    "a reference": ({"properties": {"a": {"$ref": "#" + "/a" * 400_000}}}, f"more than {LONGEST_NAME} characters"),
+    "text": ({"description": "x" * 1_000_001}, "longer than 1000000 characters"),
+    "costly patterns": (
+        {"properties": {f"f{number}": {"pattern": f".{{1,200}}{number}"} for number in range(200)}},
+        "not a JSON Schema, at properties/f0/pattern",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", TOO_LARGE)
+def test_a_schema_too_large_to_be_worked_with_is_refused_at_once(tmp_path: Path, kind: str) -> None:
+    """With the file, and with what is too large and its limit."""
+    schema, told = TOO_LARGE[kind]
+    folder = write_task(tmp_path / "task", schema)
+    with pytest.raises(InvalidFileError) as refused:
+        load_task(folder)
+    assert told in str(refused.value)
+    assert "schema.json" in str(refused.value)
+
+    def load() -> None:
+        with suppress(InvalidFileError):
+            load_task(folder)
+
+    assert processor_ms(load) < MOST_MS
+
+
+def test_the_largest_schemas_are_loaded(tmp_path: Path) -> None:
+    """Hundreds of fields, of dates by a pattern too, and long lists of allowed values."""
+    dates = {f"day_{number}": {"pattern": f"^\\d{{4}}-\\d{{2}}-\\d{{2}} {number}$"} for number in range(300)}
+    for schema in (
+        {"properties": {"total": {}} | _fields(MOST_PARTS - 4)["properties"]},
+        {"properties": {"total": {"enum": list(range(MOST_VALUES - 10))}}},
+        {"properties": {"total": {}} | dates},
+    ):
+        assert load_task(write_task(tmp_path / "task", schema)).name == "t"
+
+
+WRONG = {
+    "names of fields": "checks:\n  grounded:\n" + "".join(f"    - g{number}_{'x' * 30}\n" for number in range(1_400)),
+    "comparators": "compare:\n" + "".join(f"  g{number}_{'x' * 30}: number\n" for number in range(700)),
+    "rules": "checks:\n  rules:\n" + "".join(f'    - "g{number}_{"x" * 30} > 1"\n' for number in range(MOST_RULES)),
+    "long names": "checks:\n  grounded:\n" + f"    - {'x' * 90_000}\n" * 10,
+}
+
+
+@pytest.mark.parametrize("fields", [400, 1_400])
+@pytest.mark.parametrize("kind", WRONG)
+def test_names_that_nothing_has_are_told_without_long_comparing(tmp_path: Path, kind: str, fields: int) -> None:
+    """However many, among however many that are known; looking for those that were meant took minutes."""
+    known = {f"f{number}_{'x' * 30}": {} for number in range(fields)}
+    folder = write_task(tmp_path / "task", {"properties": known})
+    (folder / "task.yaml").write_text(TASK_OF_LIMIT + WRONG[kind])
+
+    def load() -> None:
+        with pytest.raises(InvalidFileError):
+            load_task(folder)
+
+    assert processor_ms(load) < 10 * MOST_MS
+
+
+@pytest.mark.parametrize("rules", ["checks:\n  rules:\n", "route:\n  rules:\n"])
+def test_more_rules_than_anybody_writes_are_refused(tmp_path: Path, rules: str) -> None:
+    """At their place, with the limit."""
+    rule = '    - "total > 1"\n' if rules.startswith("checks") else '    - {id: a, if: "pages > 1", tier: cheap}\n'
+    folder = write_task(tmp_path / "task")
+    (folder / "task.yaml").write_text(TASK_OF_LIMIT + rules + rule * (MOST_RULES + 1))
+    with pytest.raises(InvalidFileError, match=f"task.yaml:7:.*at most {MOST_RULES} items"):
+        load_task(folder)

@@ -20,7 +20,8 @@ from routing.errors import ProviderTroubleError
 from tests.support.resident_memory import forget_peak, peak_mb, resident_mb
 
 CLIENTS = {"pyreqwest": PyreqwestTransport, "httpx": HttpxTransport}
-TIMEOUT_S = 20.0
+TIMEOUT_S = 120.0
+"""A slow machine must not be taken for a provider that hangs."""
 _PROMPT = Prompt((Message("user", "TOTAL 9.00"),), {"type": "object"})
 
 

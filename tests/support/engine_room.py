@@ -85,7 +85,7 @@ def engine_room(
     )
     pipeline = Pipeline(
         database=database,
-        tasks=TaskCache(database, RolloutWatch(database), PriceList(deployment.models)),
+        tasks=TaskCache(database, RolloutWatch(database), PriceList(deployment.models), loop.black_box),
         handler=handler,
         leases=leases,
         gate=gate,

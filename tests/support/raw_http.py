@@ -85,6 +85,21 @@ def answer(body: bytes, *headers: str, status: str = "200 OK", length: int | Non
     return behave
 
 
+def chunked(body: bytes, *headers: str, piece_bytes: int = 16_384, ends: bool = True) -> Behaviour:
+    """Return a behaviour that answers with these bytes without telling how many they are, and may leave out the end."""
+
+    async def behave(writer: asyncio.StreamWriter) -> None:
+        head = ["HTTP/1.1 200 OK", "Transfer-Encoding: chunked", *headers, "", ""]
+        writer.write("\r\n".join(head).encode("latin-1"))
+        for begin in range(0, len(body), piece_bytes):
+            piece = body[begin : begin + piece_bytes]
+            writer.write(b"%x\r\n%b\r\n" % (len(piece), piece))
+        if ends:
+            writer.write(b"0\r\n\r\n")
+
+    return behave
+
+
 def dripping(interval_s: float) -> Behaviour:
     """Return a behaviour that sends a byte now and then, without end."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import subprocess
 from collections.abc import Iterator
@@ -76,6 +77,18 @@ def test_an_item_that_waits_is_not_in_the_box(kept: KeptBox) -> None:
     asyncio.run(main())
     assert seen == [(1, 2)] * 3
     assert kept.read().item is None
+
+
+def test_it_tells_whose_task_is_made_ready(kept: KeptBox) -> None:
+    """As long as that takes, whether it succeeds or not, beside the items whose code runs."""
+    box = BlackBox(kept.descriptor, "abc")
+    with contextlib.suppress(ValueError), box.readying(5):
+        box.mark(3, 7)
+        assert kept.read() == LastWords("abc", (3, 7), readied=5)
+        box.clear()
+        assert kept.read() == LastWords("abc", None, readied=5)
+        raise ValueError
+    assert kept.read() == LastWords("abc", None)
 
 
 def test_a_descriptor_that_is_no_box_is_left_alone() -> None:
