@@ -17,7 +17,7 @@ import platform
 import statistics
 import time
 
-from bench.process_cost import cpu_s, resident_mb
+from bench.process_cost import cpu_s, most_resident_mb, resident_mb
 from bench.stage import HERE, TIERS, Queues, Stage, stage, wait_until
 
 HARD_EVERY = 4
@@ -74,6 +74,8 @@ def _measure(at: Stage, options: argparse.Namespace) -> dict[str, float]:
         }
         result["documents per second"] = options.documents / took_s
         result["largest worker, MB resident"] = max(resident_mb([pid]) for pid in workers.pids)
+        result["the same, at most"] = max(map(most_resident_mb, workers.pids))
+        result["most calls in flight at once"] = at.most_in_flight()
     return result
 
 

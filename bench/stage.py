@@ -12,6 +12,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.request import urlopen
 
 from pydantic import SecretStr
 from redis import Redis
@@ -130,6 +131,11 @@ class Stage:
         ) as supervisor:
             wait_until(lambda: len(workers.running(self.database)) == len(queues), 30)
             yield supervisor
+
+    def most_in_flight(self) -> int:
+        """Return how many calls the model server has held at once at most."""
+        with urlopen(f"{self.base_url.removesuffix('/v1')}/stats") as answer:
+            return int(json.load(answer)["most_in_flight"])
 
     def is_done(self, job: int) -> bool:
         """Tell whether a job has ended, and raise AssertionError where not every document was done."""
