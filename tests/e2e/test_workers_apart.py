@@ -3,12 +3,14 @@ from __future__ import annotations
 import re
 import signal
 import sys
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from producer.embedded.redis_server import EmbeddedRedis
+from tests.support.processes import children_of, ends_within
 from tests.support.runs import ROOT, Workplace, first_task, slow_engines
 
 if TYPE_CHECKING:
@@ -51,6 +53,20 @@ def test_a_worker_serves_what_others_submit(place: Workplace) -> None:
     assert worker.returncode == 0
     assert "Serving cheap, expensive" in err
     assert "Stopping" in err
+
+
+@pytest.mark.timeout(240)
+def test_a_worker_whose_supervisor_died_while_it_started_ends(place: Workplace) -> None:
+    """It takes seconds to come up, and nobody is left by then to tell it to go."""
+    with slow_engines(place, latency_ms=0) as (served, _), served.start("worker", "cheap") as supervisor:
+        try:
+            while not (pids := children_of(supervisor.pid)):
+                assert supervisor.poll() is None
+                threading.Event().wait(0.01)
+        finally:
+            supervisor.kill()
+            supervisor.wait(60)
+        assert all(ends_within(pid, 100.0) for pid in pids)
 
 
 def _python(place: Workplace, code: str) -> str:
