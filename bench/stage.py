@@ -120,8 +120,12 @@ class Stage:
 
     @contextmanager
     def workers(self, queues: Sequence[str]) -> Iterator[Supervisor]:
-        """Run one worker process for each of these queues, and wait until they have said that they are there."""
-        commands = [WorkerCommand((queue,)) for queue in queues]
+        """Run one worker process for each of these queues, and wait until they have said that they are there.
+
+        One that serves several is told them with commas between.
+        """
+        commands = [WorkerCommand(tuple(queue.split(","))) for queue in queues]
+        served = sum(len(command.queues) for command in commands)
         with Supervisor(
             commands,
             environment=self.environment,
@@ -129,7 +133,7 @@ class Stage:
             broker=self.broker,
             log_directory=self.home,
         ) as supervisor:
-            wait_until(lambda: len(workers.running(self.database)) == len(queues), 30)
+            wait_until(lambda: len(workers.running(self.database)) == served, 30)
             yield supervisor
 
     def most_in_flight(self) -> int:
