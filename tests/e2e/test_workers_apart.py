@@ -56,6 +56,23 @@ def test_a_worker_serves_what_others_submit(place: Workplace) -> None:
 
 
 @pytest.mark.timeout(240)
+def test_a_scaled_worker_fetches_as_much_as_it_calls(place: Workplace) -> None:
+    """It began with the four messages of 16 that four calls need; 100 in flight need seven."""
+    place.invoices(400)
+    with slow_engines(place, latency_ms=2000) as (served, server):
+        assert served.run("submit", "invoices", "invoices.jsonl").code == 0
+        with served.start("worker", "cheap", "--concurrency", "4") as worker:
+            try:
+                server.wait_for_answers(1, worker)
+                assert served.run("scale", "cheap", "100").out.endswith(": 4 -> 100\n")
+                server.wait_for_answers(300, worker)
+                assert 64 < server.calls()["most_in_flight"] <= 100
+            finally:
+                worker.send_signal(signal.SIGTERM)
+                worker.communicate(timeout=60)
+
+
+@pytest.mark.timeout(240)
 def test_a_worker_whose_supervisor_died_while_it_started_ends(place: Workplace) -> None:
     """It takes seconds to come up, and nobody is left by then to tell it to go."""
     with slow_engines(place, latency_ms=0) as (served, _), served.start("worker", "cheap") as supervisor:
