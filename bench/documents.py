@@ -6,7 +6,7 @@ and system, between the first and the last item, from /proc; that of PostgreSQL 
 run starts its services anew; the median of the runs is printed.
 
     python bench/documents.py [--documents 10000] [--runs 3] [--latency-ms 200] [--in-flight 200] [--chunk 16]
-                              [--processes 1] [--ledger postgresql] [--http-client pyreqwest]
+                              [--processes 1] [--together] [--ledger postgresql] [--http-client pyreqwest]
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import platform
 import statistics
 import time
 
-from bench.process_cost import cpu_s, resident_mb
+from bench.process_cost import cpu_s, most_resident_mb, resident_mb
 from bench.stage import HERE, TIERS, Queues, Stage, stage, wait_until
 
 HARD_EVERY = 4
@@ -27,9 +27,10 @@ def main() -> None:
     """Run the benchmark and print a table."""
     options = _options()
     results = [_run(options) for _ in range(options.runs)]
+    each = "for both queues" if options.together else "a queue"
     print(
         f"{options.documents} documents, {options.ledger}, chunk {options.chunk}, {options.latency_ms} ms latency, "
-        f"{options.in_flight} in flight, {options.processes} processes a queue, {options.http_client}, "
+        f"{options.in_flight} in flight, {options.processes} processes {each}, {options.http_client}, "
         f"{options.runs} runs; Python {platform.python_version()}, {os.cpu_count()} cores"
     )
     for name in results[0]:
@@ -45,6 +46,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--in-flight", type=int, default=200)
     parser.add_argument("--chunk", type=int, default=16)
     parser.add_argument("--processes", type=int, default=1)
+    parser.add_argument("--together", action="store_true", help="each process serves both queues")
     parser.add_argument("--http-client", choices=["pyreqwest", "httpx"], default="pyreqwest")
     parser.add_argument("--ledger", choices=["postgresql", "sqlite"], default="postgresql")
     return parser.parse_args()
@@ -59,7 +61,8 @@ def _run(options: argparse.Namespace) -> dict[str, float]:
 
 def _measure(at: Stage, options: argparse.Namespace) -> dict[str, float]:
     job = at.submit(options.documents, HARD_EVERY)
-    with at.workers(TIERS * options.processes) as workers:
+    queues = [",".join(TIERS)] if options.together else TIERS
+    with at.workers(queues * options.processes) as workers:
         costs = {"worker CPU": workers.pids, "model server CPU": [at.server.pid]}
         if at.postgres is not None:
             costs["PostgreSQL CPU"] = [at.postgres.pid]
@@ -74,6 +77,8 @@ def _measure(at: Stage, options: argparse.Namespace) -> dict[str, float]:
         }
         result["documents per second"] = options.documents / took_s
         result["largest worker, MB resident"] = max(resident_mb([pid]) for pid in workers.pids)
+        result["the same, at most"] = max(map(most_resident_mb, workers.pids))
+        result["most calls in flight at once"] = at.most_in_flight()
     return result
 
 

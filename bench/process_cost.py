@@ -31,6 +31,13 @@ def resident_mb(roots: Iterable[int]) -> float:
     return sum(memory_bound.resident_mb(pid) or 0.0 for pid in _trees(roots))
 
 
+def most_resident_mb(pid: int) -> float:
+    """Return what a process has held at once at most so far, in MB."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    (most_kb,) = (line.split()[1] for line in status.splitlines() if line.startswith("VmHWM:"))
+    return int(most_kb) * 1024 / 1_000_000
+
+
 def _trees(roots: Iterable[int]) -> Iterator[int]:
     for root in roots:
         yield root

@@ -12,6 +12,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.request import urlopen
 
 from pydantic import SecretStr
 from redis import Redis
@@ -119,8 +120,12 @@ class Stage:
 
     @contextmanager
     def workers(self, queues: Sequence[str]) -> Iterator[Supervisor]:
-        """Run one worker process for each of these queues, and wait until they have said that they are there."""
-        commands = [WorkerCommand((queue,)) for queue in queues]
+        """Run one worker process for each of these queues, and wait until they have said that they are there.
+
+        One that serves several is told them with commas between.
+        """
+        commands = [WorkerCommand(tuple(queue.split(","))) for queue in queues]
+        served = sum(len(command.queues) for command in commands)
         with Supervisor(
             commands,
             environment=self.environment,
@@ -128,8 +133,13 @@ class Stage:
             broker=self.broker,
             log_directory=self.home,
         ) as supervisor:
-            wait_until(lambda: len(workers.running(self.database)) == len(queues), 30)
+            wait_until(lambda: len(workers.running(self.database)) == served, 30)
             yield supervisor
+
+    def most_in_flight(self) -> int:
+        """Return how many calls the model server has held at once at most."""
+        with urlopen(f"{self.base_url.removesuffix('/v1')}/stats") as answer:
+            return int(json.load(answer)["most_in_flight"])
 
     def is_done(self, job: int) -> bool:
         """Tell whether a job has ended, and raise AssertionError where not every document was done."""

@@ -10,8 +10,6 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
-from rapidfuzz import fuzz, process
-
 from routing.normalisation.dates import date_readings
 from routing.normalisation.numbers import number_readings
 from routing.normalisation.text import comparable
@@ -81,6 +79,8 @@ def plain_comparison(name: str) -> PlainComparison:
     kind, colon, ratio = name.partition(":")
     if kind == "fuzzy":
         return partial(_fuzzy, _ratio(ratio) if colon else DEFAULT_FUZZY_RATIO)
+    from rapidfuzz import fuzz, process
+
     nearest = process.extractOne(kind, (*_NAMES, *COLLECTIONS, CUSTOM), scorer=fuzz.ratio, score_cutoff=_NEAR)
     guess = f"; did you mean `{nearest[0]}`?" if nearest else ""
     raise ValueError(
@@ -100,6 +100,8 @@ def _text(left: JsonValue, right: JsonValue) -> bool:
 def _fuzzy(least: float, left: JsonValue, right: JsonValue) -> bool:
     if not (isinstance(left, str) and isinstance(right, str)):
         return False
+    from rapidfuzz import fuzz  # where it is needed: few workers compare, and each would hold it
+
     left, right = comparable(left), comparable(right)
     return bool(left and right) and fuzz.ratio(left, right) >= least * 100
 

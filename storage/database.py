@@ -38,14 +38,11 @@ class Database:
 
     Raises UsageError for an address that names neither SQLite nor PostgreSQL. Every method that talks to the server
     raises ServiceUnreachableError where it cannot be reached.
-
-    A connection that has not been used for `rested_s` is tried before it is used again. Above 0, one that was cut
-    meanwhile may raise as well: for those who try again by themselves, and ask so often that it would cost them.
     """
 
-    def __init__(self, url: str, pool_size: int = 16, rested_s: float = 0.0) -> None:
+    def __init__(self, url: str, pool_size: int = 16) -> None:
         self._url = _parse(url)
-        self.engine = _create_engine(self._url, pool_size, rested_s)
+        self.engine = _create_engine(self._url, pool_size)
 
     @property
     def is_sqlite(self) -> bool:
@@ -67,14 +64,22 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """Open a transaction that only reads: one consistent view on SQLite, each statement its own on PostgreSQL."""
-        with self._transaction(immediate=False) as connection:
+        # There a transaction would see no more than its statements do, and cost two round trips.
+        with self._transaction(immediate=False) if self.is_sqlite else self.statement() as connection:
             yield connection
 
     @contextmanager
     def statement(self) -> Iterator[Connection]:
-        """Open a connection on which each statement is a transaction of its own, begun and committed by the server."""
-        with self._connection(immediate=True) as connection:
-            yield connection.execution_options(isolation_level="AUTOCOMMIT")
+        """Open a connection for one statement that may write, which the server begins and commits by itself.
+
+        Several are a transaction each there, and one together on SQLite, where beginning one costs no round trip.
+        """
+        if self.is_sqlite:
+            with self.write() as connection:
+                yield connection
+        else:
+            with self._connection(immediate=True) as connection:
+                yield connection.execution_options(isolation_level="AUTOCOMMIT")
 
     @contextmanager
     def migration(self) -> Iterator[Connection]:
@@ -156,7 +161,7 @@ def _parse(url: str) -> URL:
     return parsed.set(drivername=driver)
 
 
-def _create_engine(url: URL, pool_size: int, rested_s: float) -> Engine:
+def _create_engine(url: URL, pool_size: int) -> Engine:
     is_sqlite = url.drivername == "sqlite"
     # A prepared statement may keep the plan made while the ledger was empty, and then takes minutes on a large one.
     postgres = {"connect_timeout": 10, "prepare_threshold": None}
@@ -165,6 +170,7 @@ def _create_engine(url: URL, pool_size: int, rested_s: float) -> Engine:
         engine = create_engine(
             url,
             pool_size=pool_size,
+            pool_use_lifo=True,  # the one used last is known to be there, and its server process has its caches filled
             max_overflow=0,  # what flows over is opened and closed each time, with a process of PostgreSQL for it
             connect_args=arguments,
             hide_parameters=True,  # documents are parameters, and must not reach a traceback
@@ -175,7 +181,7 @@ def _create_engine(url: URL, pool_size: int, rested_s: float) -> Engine:
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
     else:
-        try_rested_connections(engine, rested_s)
+        try_rested_connections(engine)
     return engine
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sqlalchemy import and_, case, func, insert, or_, select, text, update
+from sqlalchemy import and_, case, func, insert, or_, select, update
 from sqlmodel import col
 
 from routing.errors import JobConflictError, NotFoundError, UsageError
@@ -20,7 +20,7 @@ from storage.tables import Item, Job, TierTally
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sqlalchemy import ColumnElement, RowMapping
+    from sqlalchemy import ColumnElement, RowMapping, Select
 
     from routing.money import NanoUsd
     from storage.database import Database
@@ -90,8 +90,8 @@ def create(
     The same name with the same task and content is the same job, whoever submits it and however often. Raises
     JobConflictError where a job of this name holds something else.
     """
-    with database.write() as connection:
-        connection.execute(
+    with database.statement() as connection:
+        written = connection.execute(
             database.insert(Job)
             .values(
                 name=name,
@@ -106,8 +106,12 @@ def create(
                 created_ms=now_ms(),
             )
             .on_conflict_do_nothing(index_elements=["name"])
+            .returning(*_RECORD_COLUMNS)
         )
-        job = _record(connection.execute(select(*_RECORD_COLUMNS).where(col(Job.name) == name)).mappings().one())
+        row = written.mappings().one_or_none()
+        if row is None:
+            row = connection.execute(select(*_RECORD_COLUMNS).where(col(Job.name) == name)).mappings().one()
+    job = _record(row)
     if (job.task_fingerprint, job.content_hash) != (task.fingerprint, content_hash):
         what = "task" if job.content_hash == content_hash else "items"
         raise JobConflictError(
@@ -123,17 +127,19 @@ def add_items(database: Database, job_id: int, first_position: int, items: Seque
     job's row is locked while one is written.
     """
     with database.write() as connection:
-        if not database.is_sqlite:
-            # What a crash takes back is submitted again; the commit that opens the job waits for all before it.
-            connection.execute(text("SET LOCAL synchronous_commit = off"))
         state = connection.scalar(select(col(Job.state)).where(col(Job.id) == job_id).with_for_update())
         if state != JobState.SUBMITTING:
             return
-        written = connection.scalar(select(func.max(col(Item.position))).where(col(Item.job_id) == job_id)) or 0
-        skip = max(0, written + 1 - first_position)
+        # Asked once the job is locked: the statement that waits for it does not see what its last holder wrote.
+        newest = select(func.max(col(Item.position))).where(col(Item.job_id) == job_id).scalar_subquery()
+        standing: Select[*tuple[Any, ...]] = select(newest.label("written"), now_ms().label("now"))
+        if not database.is_sqlite:
+            # What a crash takes back is submitted again; the commit that opens the job waits for all before it.
+            standing = standing.add_columns(func.set_config("synchronous_commit", "off", True))  # noqa: FBT003 - is local
+        written, now, *_ = connection.execute(standing).one()
+        skip = max(0, (written or 0) + 1 - first_position)
         if skip >= len(items):
             return
-        now: int = connection.execute(select(now_ms())).scalar_one()
         write_new_items(connection, job_id, list(enumerate(items[skip:], first_position + skip)), now)
 
 

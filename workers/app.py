@@ -263,7 +263,7 @@ class _Unpark(StartStopStep):  # type: ignore[misc] # Celery is untyped
         consumer.pool.engine.unpark()
 
 
-def __getattr__(name: str) -> object:
+def __getattr__(name: str) -> WorkerApp:
     if name != "app":
         raise AttributeError(name)
     try:

@@ -48,9 +48,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-TRUSTED_S = 1.0
-"""A connection used this lately is taken to be there; everything a worker asks the ledger it asks again."""
-
 
 class Engine:
     """Runs chunks for the queues of one process. Raises CheapfirstError where a service it needs is not there."""
@@ -67,7 +64,7 @@ class Engine:
         publisher: Publisher,
     ) -> None:
         self.chunk = min(publisher.chunk(queue) for queue in queues)
-        self._database = Database(settings.database_url, rested_s=TRUSTED_S)
+        self._database = Database(settings.database_url)
         migrate.require_current(self._database)
         self._broker = Broker(redis_url)
         leases = Leases(round(deployment.workers.lease_s * 1000))

@@ -85,9 +85,12 @@ class ItemHandler:
         turn = Turn(self._accountant, item, task, 0)
         return turn.end(turn.failed(FailReason.BUDGET))
 
-    async def job_runs(self, job_id: int) -> bool | None:
-        """Tell whether items of a job may be called, None while the ledger cannot be reached."""
-        return await self._running.runs(job_id)
+    async def job_runs(self, job_id: int, ran_at: float) -> bool | None:
+        """Tell whether items of a job may be called, None while the ledger cannot be reached.
+
+        `ran_at` is when it was last known to run.
+        """
+        return await self._running.runs(job_id, ran_at)
 
     async def handle(
         self, item: ClaimedItem, task: SteeredTask, item_budget_nano_usd: int | None, gate_wait_ms: int

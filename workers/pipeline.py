@@ -108,6 +108,7 @@ class Pipeline:
             return 0
         token = self._leases.take()
         try:
+            claimed_at = monotonic()  # before it is asked for, so that nobody trusts what it says for longer
             claim = self._claim(tier, job_id, positions, token)
             if claim is None:
                 return 0
@@ -121,7 +122,10 @@ class Pipeline:
                 self._recorder.put(Finished(self._handler.unpaid(task, item), lambda: self._settled(chunk)))
             around = self._loop.black_box.around
             self._loop.spawn(
-                [around(job_id, item.position, self._run_item(item, task, claim, chunk)) for item in payment.items]
+                [
+                    around(job_id, item.position, self._run_item(item, task, claim, claimed_at, chunk))
+                    for item in payment.items
+                ]
             )
             chunk.wait()
             return in_hand
@@ -170,9 +174,11 @@ class Pipeline:
             self._stopping.wait(LEDGER_AGAIN_S)
         return Payment(())
 
-    async def _run_item(self, item: ClaimedItem, task: SteeredTask, claim: Claim, chunk: Chunk) -> None:
+    async def _run_item(
+        self, item: ClaimedItem, task: SteeredTask, claim: Claim, claimed_at: float, chunk: Chunk
+    ) -> None:
         try:
-            record = await self._when_its_turn(item, task, claim)
+            record = await self._when_its_turn(item, task, claim, claimed_at)
         except asyncio.CancelledError:
             raise
         except BaseException as error:  # noqa: BLE001 - a fault, or `sys.exit` in a schema, costs one item, not the loop
@@ -186,25 +192,25 @@ class Pipeline:
         self._last_progress = monotonic()
         chunk.settle_one()
 
-    async def _when_its_turn(self, item: ClaimedItem, task: SteeredTask, claim: Claim) -> ItemRecord:
+    async def _when_its_turn(self, item: ClaimedItem, task: SteeredTask, claim: Claim, claimed_at: float) -> ItemRecord:
         arrived = monotonic()
         while True:
             await self._wait_for_provider(item, task)
             async with self._gate:
-                if not await self._may_call(item):
+                if not await self._may_call(item, claimed_at):
                     return untouched(item)
                 gate_wait_ms = round((monotonic() - arrived) * 1000)
                 record = await self._handler.handle(item, task, claim.item_budget_nano_usd, gate_wait_ms)
             if record is not None:
                 return record
 
-    async def _may_call(self, item: ClaimedItem) -> bool:
+    async def _may_call(self, item: ClaimedItem, claimed_at: float) -> bool:
         """Tell whether a job still runs and its item is still ours.
 
         While nobody knows nothing is bought: it could not be written down.
         """
         while not self._stopping.is_set():
-            runs = await self._handler.job_runs(item.job_id)
+            runs = await self._handler.job_runs(item.job_id, claimed_at)
             may = runs and await self._leases.holds(self._database, item)
             if may is not None:
                 return may

@@ -34,6 +34,7 @@ class Publisher:
         self._app = app
         self._deployment = deployment
         self._chunk = chunk
+        self._declared: set[str] = set()
 
     def chunk(self, tier: str) -> int:
         """Return how many ids a message of this tier holds at most."""
@@ -48,9 +49,10 @@ class Publisher:
         published = 0
         messages = (message.model_dump() for message in chunks(keys, self.chunk(tier)))
         with _reaching_the_broker(), self._app.producer_or_acquire() as producer:
-            # Celery sends the first, and declares the queue; for each of a million it would take 300 microseconds.
-            for message in islice(messages, 1):
+            # Celery sends a queue's first, and declares it; for each of a million it would take 300 microseconds.
+            for message in islice(messages, tier not in self._declared):
                 self._app.send_task(tier, kwargs=message, queue=tier, producer=producer, retry=False)
+                self._declared.add(tier)
                 published += 1
             while written := [as_kombu_writes(tier, message) for message in islice(messages, _PUSHED_AT_ONCE)]:
                 with producer.channel.conn_or_acquire() as client:

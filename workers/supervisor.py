@@ -49,6 +49,9 @@ GRACE_S = 90.0
 KILL_AFTER_STALL_S = 10.0
 _RESTART_DELAYS_S = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 """How long to wait after a process that had come up, and after the first, second, ... in a row that had not."""
+_MEMORY = {"MIMALLOC_ALLOW_THP": "0"}
+"""Connections in small pages, unless somebody says otherwise: in huge ones, each holds a third more (mimalloc is
+pyreqwest's allocator)."""
 _REPORT_AGE_S = 2.0
 """How old the newest report of a process that lives may be."""
 
@@ -63,9 +66,8 @@ class WorkerCommand:
 
     def argv(self, name: str) -> list[str]:
         """Return the command line of the process."""
-        command = [sys.executable, "-m", "celery", "-A", "workers.app", "worker", "-Q", ",".join(self.queues)]
-        command += ["-n", name, "-E", "--loglevel", "INFO", "--without-gossip", "--without-mingle"]
-        return command if self.concurrency is None else [*command, "-c", str(self.concurrency)]
+        command = [sys.executable, "-m", "workers.process", "--queues", ",".join(self.queues), "--name", name]
+        return command if self.concurrency is None else [*command, "--concurrency", str(self.concurrency)]
 
 
 class _Process:
@@ -120,7 +122,7 @@ class Supervisor:
     ) -> None:
         # A lease has two thirds of its time left at least when a process falls silent.
         self._processes = [_Process(command, index, lease_s / 3) for index, command in enumerate(commands, 1)]
-        self._environment = dict(environment)
+        self._environment = _MEMORY | dict(environment)
         self._database = database
         self._broker = broker
         self._log_directory = log_directory

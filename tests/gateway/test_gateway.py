@@ -6,6 +6,7 @@ import asyncio
 import json
 import random
 import time
+import tracemalloc
 from collections.abc import Awaitable
 from contextlib import suppress
 
@@ -16,6 +17,7 @@ from evaluation.model_server.engine import EngineRequest
 from gateway.asking import LONGEST_BACKOFF_S
 from gateway.gateway import COMPARISONS, Gateway
 from gateway.pyreqwest_transport import PyreqwestTransport
+from gateway.transport import HttpAnswer
 from routing.completion import Completion, FinishReason, Message, Prompt
 from routing.errors import CallRefusedError, NotFoundError, ProviderTroubleError, Trouble
 from tests.support.loopback import loopback
@@ -30,6 +32,29 @@ from tests.support.scripted_gateway import (
     an_error,
     complete_by,
 )
+
+
+@pytest.mark.parametrize("provider", ["openai", "anthropic"])
+def test_a_call_holds_little_more_than_what_it_sends(provider: str) -> None:
+    """Thousands are in flight at once, and what writes JSON leaves room for several times as much."""
+    held: list[tuple[int, int]] = []
+
+    class Weighing(Scripted):
+        async def post(self, url: str, headers: object, body: bytes, timeout_s: float) -> HttpAnswer:
+            held.append((tracemalloc.get_traced_memory()[0], len(body)))
+            return await super().post(url, headers, body, timeout_s)
+
+    async def complete() -> None:
+        gateway = a_gateway(Weighing(an_answer()), None, a_spec(provider=provider))
+        prompt = Prompt((Message("user", "a document " * 20_000),), PROMPT.schema)
+        tracemalloc.start()
+        with suppress(ProviderTroubleError):  # the answer is in one provider's form
+            await gateway.complete("small", prompt, max_output_tokens=50, tries=1)
+        tracemalloc.stop()
+
+    asyncio.run(complete())
+    ((traced, sent),) = held
+    assert traced < 2 * sent
 
 
 @pytest.mark.parametrize("provider", ["openai", "anthropic"])

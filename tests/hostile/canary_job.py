@@ -112,7 +112,7 @@ class CanaryJob:
         own = f"CHEAPFIRST_HOME={self._folder / 'home'}".encode()
         for process in Path("/proc").glob("[0-9]*"):
             try:
-                is_worker = b"workers.app" in (process / "cmdline").read_bytes()
+                is_worker = b"workers.process" in (process / "cmdline").read_bytes()
                 if is_worker and own in (process / "environ").read_bytes():
                     os.kill(int(process.name), signal.SIGKILL)
             except OSError:  # another's, or gone

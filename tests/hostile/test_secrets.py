@@ -49,7 +49,7 @@ PLACES: dict[str, tuple[bytes, set[str]]] = {
     "Redis files": (b"REDIS0", set()),
     "Redis commands": (b"BRPOP", set()),
     "messages and events": (b"WorkerFaultError", set()),
-    "process lists": (b"workers.app", set()),
+    "process lists": (b"workers.process", set()),
     "spans": (b"chat small", set()),
 }
 

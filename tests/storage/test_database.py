@@ -118,6 +118,37 @@ def test_connections_that_died_while_they_rested_are_not_handed_out(postgres_url
     other.close()
 
 
+def test_a_connection_that_was_cut_this_moment_is_not_handed_out(postgres_url: str) -> None:
+    """It is seen on its socket, without a question to the server."""
+    database, other = Database(postgres_url), Database(postgres_url)
+    with database.read() as connection:
+        pid = connection.scalar(text("SELECT pg_backend_pid()"))
+        with other.write() as killing:
+            killing.execute(text("SELECT pg_terminate_backend(:pid, 5000)"), {"pid": pid})
+    with database.read() as connection:
+        assert connection.scalar(text("SELECT 1")) == 1
+    database.close()
+    other.close()
+
+
+def test_what_only_reads_begins_no_transaction_on_postgresql(postgres_url: str) -> None:
+    """It would cost two round trips, and a view that is no more consistent."""
+    with closing(Database(postgres_url)) as database, database.read() as connection:
+        first = connection.scalar(text("SELECT transaction_timestamp()"))
+        assert connection.scalar(text("SELECT transaction_timestamp()")) != first
+
+
+def test_the_connection_used_last_is_used_next(postgres_url: str) -> None:
+    """It is the one that needs no trial, and whose server process has in its caches what it is asked for."""
+    with closing(Database(postgres_url)) as database:
+        with database.read() as first:
+            pid = first.scalar(text("SELECT pg_backend_pid()"))
+            with database.read() as second:
+                assert second.scalar(text("SELECT pg_backend_pid()")) != pid
+        with database.read() as third:
+            assert third.scalar(text("SELECT pg_backend_pid()")) == pid
+
+
 def test_the_kind_of_an_error_quotes_nothing(ledger: Database) -> None:
     """It is the type, and on PostgreSQL the driver's own name of what was wrong."""
     with (

@@ -58,7 +58,7 @@ class Workplace:
                 environment = (process / "environ").read_bytes().split(b"\0")
             except OSError:  # it ended meanwhile, or is another user's
                 continue
-            if b"workers.app" in command and queue.encode() in command and home in environment:
+            if b"workers.process" in command and queue.encode() in command and home in environment:
                 found.append(int(process.name))
         return found
 

@@ -85,12 +85,22 @@ def test_what_cannot_be_published_is_told(app: WorkerApp) -> None:
 @pytest.mark.parametrize(
     ("environment", "told"), [({}, "REDIS_URL"), ({"REDIS_URL": "redis://127.0.0.1:1/0"}, "no deployment file")]
 )
-def test_celery_by_itself_says_what_is_missing(tmp_path: Path, environment: dict[str, str], told: str) -> None:
-    """One line, and no traceback."""
+@pytest.mark.parametrize(
+    "command", [("celery", "-A", "workers.app", "worker"), ("workers.process", "--queues", "cheap", "--name", "a@here")]
+)
+def test_a_worker_process_says_what_is_missing(
+    tmp_path: Path, command: tuple[str, ...], environment: dict[str, str], told: str
+) -> None:
+    """One line, and no traceback, however it was started."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("CHEAPFIRST", "REDIS"))}
-    command = [sys.executable, "-m", "celery", "-A", "workers.app", "worker"]
     done = subprocess.run(
-        command, cwd=tmp_path, env=kept | environment, capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-m", *command],
+        cwd=tmp_path,
+        env=kept | environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
     )
     assert done.returncode != 0
     assert told in done.stderr

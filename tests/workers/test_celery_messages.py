@@ -73,6 +73,21 @@ def test_messages_that_travel_together_are_what_celery_sends_one_by_one(tmp_path
         assert [type(part) for part in bodies[0]] == [type(part) for part in bodies[1]]
 
 
+def test_only_the_first_message_of_a_queue_goes_through_celery(tmp_path: Path) -> None:
+    """The queue is known then: what is published later is written at once, and is received as any."""
+    with RedisProcess(tmp_path / "redis") as server:
+        app = _app(server, tmp_path)
+        app.publisher.publish("cheap", [(1, 1)])
+        assert _received(app).kwargs["items"] == [1]
+        app.send_task = _refused  # the seam to Celery
+        app.publisher.publish("cheap", [(1, 2)])
+        assert _received(app).kwargs["items"] == [2]
+
+
+def _refused(*_arguments: object, **_options: object) -> None:
+    raise AssertionError("it goes through Celery")
+
+
 def test_a_message_that_travelled_with_others_is_received_as_any(tmp_path: Path) -> None:
     """Celery reads it whole."""
     with RedisProcess(tmp_path / "redis") as server, redis.Redis.from_url(server.url) as client:

@@ -57,9 +57,9 @@ def _supervisor(
     broker: QueueLengths | None = None,
     max_memory_mb: int | None = None,
     lease_s: float = 60,
-    job: int = 0,
+    said: tuple[str, str] = ("A_TEST_SAYS", "hello"),
 ) -> Supervisor:
-    environment: Mapping[str, str] = {"PATH": os.environ["PATH"], "A_TEST_SAYS": "hello", "JOB": str(job)}
+    environment: Mapping[str, str] = {"PATH": os.environ["PATH"]} | dict([said])
     return Supervisor(
         commands,
         environment=environment,
@@ -98,6 +98,14 @@ def test_a_process_that_ends_is_started_again(sqlite_ledger: Database, tmp_path:
         _wait(lambda: watched.pids not in ([], [first]))
         assert watched.restarts == 1
     assert (tmp_path / "logs" / "worker-cheap.log").read_text().startswith(f"hello {os.getpid()}\nstarted\n")
+
+
+@pytest.mark.parametrize(("variable", "told"), [("ANOTHER", "0"), ("MIMALLOC_ALLOW_THP", "1")])
+def test_connections_are_kept_in_small_pages(sqlite_ledger: Database, tmp_path: Path, variable: str, told: str) -> None:
+    """Unless whoever starts the worker says otherwise."""
+    script = Script(("cheap",), code="import os\nprint(os.environ['MIMALLOC_ALLOW_THP'], flush=True)\n" + OBEDIENT)
+    with _supervisor(sqlite_ledger, tmp_path, script, said=(variable, "1")):
+        _wait(lambda: (tmp_path / "worker-cheap.log").read_text().startswith(f"{told}\nstarted"))
 
 
 def test_processes_end_with_the_context(sqlite_ledger: Database, tmp_path: Path) -> None:
@@ -173,7 +181,9 @@ def test_what_eats_memory_is_killed_and_its_item_blamed(
         claim(sqlite_ledger, job.id, [1, 2], token="lost-1", lease_ms=-1)
         sweeping.release_expired(sqlite_ledger)
     claim(sqlite_ledger, job.id, [1, 2], token="abc-1")
-    with _supervisor(sqlite_ledger, tmp_path, Script(("cheap",), code=GREEDY), max_memory_mb=150, job=job.id):
+    with _supervisor(
+        sqlite_ledger, tmp_path, Script(("cheap",), code=GREEDY), max_memory_mb=150, said=("JOB", str(job.id))
+    ):
         _wait(lambda: sweeping.release_expired(sqlite_ledger).requeued == {"cheap": [(job.id, 1)]})
     assert results.trail(sqlite_ledger, job.id, "item-2").item.fail_reason is FailReason.QUARANTINED
     assert "more than `workers.max_memory_mb` (150), and was killed" in caplog.text
@@ -198,7 +208,9 @@ def test_what_holds_a_process_is_blamed_before_the_leases_of_its_neighbours_run_
         claim(sqlite_ledger, job.id, [1, 2], token="lost-1", lease_ms=-1)
         sweeping.release_expired(sqlite_ledger)
     claim(sqlite_ledger, job.id, [1, 2], token="abc-1", lease_ms=20_000)
-    with _supervisor(sqlite_ledger, tmp_path, Script(("cheap",), code=HELD), lease_s=3, job=job.id) as watched:
+    with _supervisor(
+        sqlite_ledger, tmp_path, Script(("cheap",), code=HELD), lease_s=3, said=("JOB", str(job.id))
+    ) as watched:
         name = _name(watched)
         _report(sqlite_ledger, name, idle_ms=0, in_flight=2)
         if speaks:
@@ -292,10 +304,8 @@ def test_without_a_ledger_nobody_is_replaced(tmp_path: Path) -> None:
         assert (watched.pids, watched.restarts) == (first, 0)
 
 
-def test_the_command_line_is_celerys_own() -> None:
-    """Queues, name, events and concurrency are told as Celery knows them."""
-    command = WorkerCommand(("cheap", "expensive"), concurrency=7).argv("me@here")
-    assert command[1:6] == ["-m", "celery", "-A", "workers.app", "worker"]
-    assert command[command.index("-Q") + 1] == "cheap,expensive"
-    assert command[command.index("-c") + 1] == "7"
-    assert "-c" not in WorkerCommand(("cheap",)).argv("me@here")
+def test_a_worker_process_is_told_its_queues_and_its_name() -> None:
+    """And its concurrency, where that is not the deployment's."""
+    command = ["-m", "workers.process", "--queues", "cheap,expensive", "--name", "me@here"]
+    assert WorkerCommand(("cheap", "expensive")).argv("me@here")[1:] == command
+    assert WorkerCommand(("cheap", "expensive"), concurrency=7).argv("me@here")[1:] == [*command, "--concurrency", "7"]
