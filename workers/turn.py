@@ -319,7 +319,7 @@ class Turn:
 
     def conclude_refused(self) -> ItemRecord:
         """Return the record of an item that this tier will never take, and so has not passed it."""
-        return dataclasses.replace(self.end(self._refused()), canary_outcome=self._canary_outcome(passed=False))
+        return self.end(self._refused(), canary_outcome=self._canary_outcome(passed=False))
 
     def _refused(self) -> Next:
         following = self.task.task.tier_after(self.item.tier)
@@ -330,11 +330,7 @@ class Turn:
 
     def conclude(self, verdict: Verdict) -> ItemRecord:
         """Return the record of an item whose answer was judged."""
-        return dataclasses.replace(
-            self.end(self._next(verdict)),
-            fixes=self._fixes(verdict),
-            canary_outcome=self._canary_outcome(passed=verdict.passed),
-        )
+        return self.end(self._next(verdict), self._fixes(verdict), self._canary_outcome(passed=verdict.passed))
 
     def _next(self, verdict: Verdict) -> Next:
         output = None if verdict.output is None else orjson.dumps(verdict.output).decode()
@@ -428,7 +424,9 @@ class Turn:
         self._decide(Decision(last, Layer.HOLDOUT, Cause.HOLDOUT, version=self.steered.rollout.version))
         return HeldOut(last, output, HeldFrom(tier=self.item.tier).model_dump_json())
 
-    def end(self, following: Next) -> ItemRecord:
+    def end(
+        self, following: Next, fixes: tuple[FixRecord, ...] = (), canary_outcome: CanaryOutcome | None = None
+    ) -> ItemRecord:
         """Return the item's record."""
         return ItemRecord(
             job_id=self.item.job_id,
@@ -442,6 +440,8 @@ class Turn:
             or self.item.baseline_nano_usd,
             failed_checks=tuple(self._failed_checks),
             decisions=tuple(self._decisions),
+            fixes=fixes,
+            canary_outcome=canary_outcome,
             to_cache=tuple(self._to_cache),
             decided=self._decided,
             layer=self._decision.layer,
