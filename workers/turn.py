@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
 from functools import cached_property
 from time import monotonic
@@ -355,8 +354,8 @@ class Turn:
         below = self._left_behind(decision.tier, verdict)
         if below is not None and below.fields:
             signals["fields"] = ",".join(below.fields)
-            decision = dataclasses.replace(decision, cause=Cause.FAILED_FIELDS)
-        self._decide(dataclasses.replace(decision, signals=signals))
+            decision = decision._replace(cause=Cause.FAILED_FIELDS)
+        self._decide(decision._replace(signals=signals))
         carried = None if below is None else below.model_dump_json()
         return Escalated(decision.tier, decision.cause, output, failures, carried)
 
@@ -449,7 +448,7 @@ class Turn:
         )
 
     def _decide(self, decision: Decision) -> None:
-        versioned = decision if decision.version else dataclasses.replace(decision, version=self.steered.version)
+        versioned = decision if decision.version else decision._replace(version=self.steered.version)
         chosen = self.steered.variant(self.item.custom_id, decision.tier)
         model = chosen.task.task.tier(decision.tier).model
         self._decisions.append(self._accountant.decided(versioned, model, canary=chosen.is_canary))
