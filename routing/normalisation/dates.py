@@ -20,7 +20,8 @@ MAX_DATE_CHARS = 64
 
 _MONTH = "|".join(sorted(MONTHS, key=len, reverse=True))
 _SEPARATOR = r"[ ,./'\-]{0,3}"
-# Each begins with a digit, so that most of a text is passed over quickly; every repetition is bounded.
+# Each begins with a digit, which is looked for before any is tried, so that most of a text is passed over quickly;
+# every repetition is bounded.
 _YEAR_FIRST = r"(?P<y1>\d{4}) ?(?P<s1>[-/.]) ?(?P<m1>\d{1,2}) ?(?P=s1) ?(?P<d1>\d{1,2})"
 _YEAR_LAST = r"(?P<a2>\d{1,2}) ?(?P<s2>[-/.]) ?(?P<b2>\d{1,2}) ?(?P=s2) ?(?P<y2>\d{4}|\d{2})"
 _DAY = r"\d{1,2}"
@@ -32,7 +33,7 @@ _NAMED_YEAR_FIRST = rf"(?P<y4>\d{{4}}){_SEPARATOR}(?P<m4>{_MONTH}){_SEPARATOR}(?
 _NAMED_MONTH_FIRST = r"(?P<d5>\d{1,2})(?:st|nd|rd|th)?[ ,./'\-]{1,3}(?P<y5>\d{4})"
 _COMPACT = r"(?P<y6>(?:19|20)\d{2})(?P<m6>\d{2})(?P<d6>\d{2})"
 _DATE = re.compile(
-    rf"(?<!\d)(?:{_YEAR_FIRST}|{_YEAR_LAST}|{_NAMED_DAY_FIRST}|{_NAMED_YEAR_FIRST}|{_NAMED_MONTH_FIRST}|{_COMPACT})(?!\d)"
+    rf"(?=\d)(?<!\d)(?:{_YEAR_FIRST}|{_YEAR_LAST}|{_NAMED_DAY_FIRST}|{_NAMED_YEAR_FIRST}|{_NAMED_MONTH_FIRST}|{_COMPACT})(?!\d)"
 )
 _DIGIT = re.compile(r"\d")
 _WORD_BEFORE = re.compile(r"([a-z]{3,10})[ .\-/]{0,2}$")
