@@ -40,6 +40,7 @@ _WRONG_USAGE, _UNREACHABLE = 2, 3
 """How a worker process ends that cannot start, as commands do (`producer.cli.ending`)."""
 _CONNECT_TIMEOUT_S = 5
 _FLUSH_EVERY_S = 0.5
+_LOOK_EVERY_S = 0.5
 """How long Flower waits for what happens here; Celery itself would tell each event by itself."""
 _MOST_EVENTS = 500
 _MAX_BROKER_CONNECTIONS = 1_000
@@ -187,13 +188,38 @@ def _configuration(settings: Settings) -> dict[str, Any]:
 
 
 class _FetchAhead(StartStopStep):  # type: ignore[misc] # Celery is untyped
-    """Fetches one message ahead for each thread of the pool; Celery itself would fetch one for each call in flight."""
+    """Fetches one message ahead for each thread of the pool, however many it needs by now.
+
+    Celery itself would fetch one for each call in flight, and hears only of what Flower changes: not of `scale`, nor of
+    a gate that tunes itself, neither of which would fill.
+    """
 
     requires = (Tasks,)
 
     def __init__(self, consumer: Any, **options: Any) -> None:  # noqa: ANN401 - Celery's own signature
         super().__init__(consumer, **options)
         consumer.initial_prefetch_count = consumer.pool.num_processes
+        self._timer: Any = None
+
+    def start(self, consumer: Any) -> None:  # noqa: ANN401 - Celery's own signature
+        """Begin to look how many it needs, in the thread that fetches."""
+        self._timer = consumer.timer.call_repeatedly(_LOOK_EVERY_S, _fetch_as_many_as_needed, (consumer,))
+
+    def stop(self, consumer: Any) -> None:  # noqa: ANN401, ARG002 - Celery's own signature
+        """Look no more."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+
+def _fetch_as_many_as_needed(consumer: Any) -> None:  # noqa: ANN401 - Celery is untyped
+    needed = consumer.pool.num_processes
+    consumer.initial_prefetch_count = needed  # for the next connection
+    more = needed - consumer.qos.value
+    if more > 0:
+        consumer.qos.increment_eventually(more)
+    elif more < 0:
+        consumer.qos.decrement_eventually(-more)
 
 
 class _Flush(StartStopStep):  # type: ignore[misc] # Celery is untyped

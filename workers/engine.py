@@ -99,7 +99,7 @@ class Engine:
             recorder=self._recorder,
             payments=Payments(self._database, handler, self._loop, day_budget(deployment)),
         )
-        self._parent = os.getppid() if settings.exit_with_parent else None
+        self._parent = settings.parent
         self._loop_watch = LoopWatch(self._loop, round(deployment.workers.lease_s / BEAT_S))
         self._heartbeat = Heartbeat(
             database=self._database,

@@ -19,7 +19,7 @@ class Settings(BaseSettings):
 
     `home` keeps what the embedded services write: the SQLite ledger, logs, results.
     `chunk` overrides the deployment's chunk for the queues of this process.
-    `exit_with_parent` ends a worker when the process that started it is gone; `black_box` is a file descriptor it
+    `parent` is the process that started a worker, which ends when that one is gone; `black_box` is a file descriptor it
     inherits from it.
     `collector` receives OpenTelemetry spans; `telemetry_content` puts answers into them.
     """
@@ -31,7 +31,7 @@ class Settings(BaseSettings):
     deployment: Path | None = Field(default=None, validation_alias="CHEAPFIRST_DEPLOYMENT")
     home: Path = Field(default=Path(".cheapfirst"), validation_alias="CHEAPFIRST_HOME")
     chunk: int | None = Field(default=None, ge=1, le=1000, validation_alias="CHEAPFIRST_CHUNK")
-    exit_with_parent: bool = Field(default=False, validation_alias="CHEAPFIRST_EXIT_WITH_PARENT")
+    parent: int | None = Field(default=None, ge=1, validation_alias="CHEAPFIRST_PARENT")
     black_box: int | None = Field(default=None, ge=3, validation_alias="CHEAPFIRST_BLACK_BOX")
     collector: str | None = Field(default=None, validation_alias="OTEL_EXPORTER_OTLP_ENDPOINT")
     telemetry_content: bool = Field(default=False, validation_alias="CHEAPFIRST_TELEMETRY_CONTENT")

@@ -171,7 +171,7 @@ class Supervisor:
         if process.box is None:
             process.box = KeptBox()
         environment = self._environment | {
-            "CHEAPFIRST_EXIT_WITH_PARENT": "1",
+            "CHEAPFIRST_PARENT": str(os.getpid()),
             "CHEAPFIRST_BLACK_BOX": str(process.box.descriptor),
         }
         if process.command.chunk is not None:

@@ -16,6 +16,8 @@ from tests.support.runs import Workplace
 BEGIN = (sys.executable, "-c", "from producer.cli import entry; print('.', flush=True); entry.main()")
 MOMENTS = 4
 WITHIN_S = 0.4
+INTERRUPTED = {130, -signal.SIGINT}
+"""The second where Python takes itself down, its work done: the signal itself ends it. A shell says 130 of both."""
 
 
 @pytest.mark.parametrize("arguments", [("--help",), ("status",), ("worker", "cheap")])
@@ -35,4 +37,5 @@ def test_an_early_interrupt_ends_a_command_quietly(tmp_path: Path, arguments: tu
                 process.kill()
                 raise
         assert "Traceback" not in err, (moment_s, err)
-        assert process.returncode == 130 or (process.returncode in {0, 2} and "Abort" not in err), (moment_s, err)
+        ended_by_itself = process.returncode in {0, 2} and "Abort" not in err
+        assert process.returncode in INTERRUPTED or ended_by_itself, (process.returncode, moment_s, err)

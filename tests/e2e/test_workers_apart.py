@@ -3,12 +3,14 @@ from __future__ import annotations
 import re
 import signal
 import sys
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from producer.embedded.redis_server import EmbeddedRedis
+from tests.support.processes import children_of, ends_within
 from tests.support.runs import ROOT, Workplace, first_task, slow_engines
 
 if TYPE_CHECKING:
@@ -51,6 +53,37 @@ def test_a_worker_serves_what_others_submit(place: Workplace) -> None:
     assert worker.returncode == 0
     assert "Serving cheap, expensive" in err
     assert "Stopping" in err
+
+
+@pytest.mark.timeout(240)
+def test_a_scaled_worker_fetches_as_much_as_it_calls(place: Workplace) -> None:
+    """It began with the four messages of 16 that four calls need; 100 in flight need seven."""
+    place.invoices(400)
+    with slow_engines(place, latency_ms=2000) as (served, server):
+        assert served.run("submit", "invoices", "invoices.jsonl").code == 0
+        with served.start("worker", "cheap", "--concurrency", "4") as worker:
+            try:
+                server.wait_for_answers(1, worker)
+                assert served.run("scale", "cheap", "100").out.endswith(": 4 -> 100\n")
+                server.wait_for_answers(300, worker)
+                assert 64 < server.calls()["most_in_flight"] <= 100
+            finally:
+                worker.send_signal(signal.SIGTERM)
+                worker.communicate(timeout=60)
+
+
+@pytest.mark.timeout(240)
+def test_a_worker_whose_supervisor_died_while_it_started_ends(place: Workplace) -> None:
+    """It takes seconds to come up, and nobody is left by then to tell it to go."""
+    with slow_engines(place, latency_ms=0) as (served, _), served.start("worker", "cheap") as supervisor:
+        try:
+            while not (pids := children_of(supervisor.pid)):
+                assert supervisor.poll() is None
+                threading.Event().wait(0.01)
+        finally:
+            supervisor.kill()
+            supervisor.wait(60)
+        assert all(ends_within(pid, 100.0) for pid in pids)
 
 
 def _python(place: Workplace, code: str) -> str:

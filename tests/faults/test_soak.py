@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -46,3 +48,14 @@ def test_a_soak_of_seconds(trial: Trial, tmp_path: Path, postgres_server: Postgr
     # Seconds are too short a life for anything to be told flat.
     assert len(outcome.not_flat) == len(ROLES)
     assert all("never lived for long enough" in sentence for sentence in outcome.not_flat)
+
+
+def test_a_folder_that_is_not_of_a_soak_is_left_alone(tmp_path: Path) -> None:
+    """A soak makes the folder beside its file anew, and only one that a soak has made."""
+    theirs = tmp_path / "soak" / "theirs"
+    theirs.parent.mkdir()
+    theirs.touch()
+    command = (sys.executable, "-m", "tests.faults.soak", "--minutes", "0", "--file", str(tmp_path / "soak.jsonl"))
+    ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert (ended.returncode, theirs.exists()) == (2, True)
+    assert "is there already and is not of a soak" in ended.stderr

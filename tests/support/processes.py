@@ -5,11 +5,18 @@ from __future__ import annotations
 import os
 import select
 import sys
+from pathlib import Path
 
 
 def python(code: str) -> list[str]:
     """Return the command that runs these lines."""
     return [sys.executable, "-c", code]
+
+
+def children_of(pid: int) -> list[int]:
+    """Return the processes that any thread of a process has started."""
+    found = Path(f"/proc/{pid}/task").glob("*/children")
+    return [int(child) for children in found for child in children.read_text().split()]
 
 
 def ends_within(pid: int, timeout_s: float) -> bool:

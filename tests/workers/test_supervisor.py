@@ -90,14 +90,14 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_process_that_ends_is_started_again(sqlite_ledger: Database, tmp_path: Path) -> None:
     """However it ended; each has a log of its own and the environment it was given."""
-    code = "import os\nprint(os.environ['A_TEST_SAYS'], os.environ['CHEAPFIRST_EXIT_WITH_PARENT'], flush=True)\n"
+    code = "import os\nprint(os.environ['A_TEST_SAYS'], os.environ['CHEAPFIRST_PARENT'], flush=True)\n"
     with _supervisor(sqlite_ledger, tmp_path / "logs", Script(("cheap",), code=code + OBEDIENT)) as watched:
         (first,) = watched.pids
         _wait(lambda: "started" in (tmp_path / "logs" / "worker-cheap.log").read_text())
         os.kill(first, signal.SIGKILL)
         _wait(lambda: watched.pids not in ([], [first]))
         assert watched.restarts == 1
-    assert (tmp_path / "logs" / "worker-cheap.log").read_text().startswith("hello 1\nstarted\n")
+    assert (tmp_path / "logs" / "worker-cheap.log").read_text().startswith(f"hello {os.getpid()}\nstarted\n")
 
 
 def test_processes_end_with_the_context(sqlite_ledger: Database, tmp_path: Path) -> None:

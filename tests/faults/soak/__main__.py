@@ -1,7 +1,7 @@
 """`python -m tests.faults.soak` (`make soak SOAK="--minutes 10"`): play a soak and say whether it was passed.
 
 Exit status: 0 passed, 1 not. Samples and events are written to --file as they come; its lines are JSON. What the
-processes log is kept in the folder of the same name.
+processes log is kept in the folder of the same name, which a later soak makes anew.
 """
 
 from __future__ import annotations
@@ -21,11 +21,14 @@ from tests.faults.soak.watch import ROLES
 from tests.support.postgres_server import PostgresServer, find_binaries
 
 EVERY_S = 10.0
+OWN = ".soak"
+"""The file that tells a soak's folder, which may be removed, from any other."""
 
 
 def main() -> int:
     """Play one."""
     options = _options()
+    folder = options.file.with_suffix("").absolute()
     binaries = find_binaries()
     if binaries is None:
         print("soak: PostgreSQL is not installed: apt-get install postgresql", file=sys.stderr)  # noqa: T201
@@ -37,9 +40,7 @@ def main() -> int:
         file=sys.stderr,
         flush=True,
     )
-    folder = options.file.with_suffix("").absolute()
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
+    _make_anew(folder)
     options.file.write_text("")
     with PostgresServer(binaries) as postgres:
         outcome = Soak(size, folder, postgres, postgres.url("postgres"), options.file).play()
@@ -48,6 +49,12 @@ def main() -> int:
     with options.file.open("a") as file:
         file.write(json.dumps(_figures(outcome)) + "\n")
     return 1 if outcome.faults else 0
+
+
+def _make_anew(folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    (folder / OWN).touch()
 
 
 def _options() -> argparse.Namespace:
@@ -68,6 +75,9 @@ def _options() -> argparse.Namespace:
     unknown = set(options.faults) - set(FAULTS)
     if unknown:
         parser.error(f"no such fault: {', '.join(sorted(unknown))}; there are: {', '.join(FAULTS)}")
+    folder = options.file.with_suffix("")
+    if folder.exists() and not (folder / OWN).exists():
+        parser.error(f"{folder} is there already and is not of a soak: name another --file")
     return options
 
 
