@@ -48,7 +48,7 @@ class Ports:
     clock: Callable[[], float]
     patience: Patience
     jitter: Callable[[], float]
-    pressure: PressurePort
+    pressure: PressurePort | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +122,7 @@ class Asking:
             told = self._model.read(answer) if answer.status in _ANSWERED else self._refusal(answer, manner)
         except ProviderTroubleError as error:
             self._model.breaker.troubled(self._ports.clock(), turn.era, error.trouble, error.retry_after_s)
-            if error.trouble is Trouble.RATE_LIMITED:
+            if error.trouble is Trouble.RATE_LIMITED and self._ports.pressure is not None:
                 self._ports.pressure.limited()
             if error.trouble in _UNUSED:
                 await self._settle(-self._tokens)
@@ -134,7 +134,7 @@ class Asking:
         self._answered()
         if isinstance(told, Manner):
             await self._settle(-self._tokens)
-        else:
+        elif self._ports.pressure is not None:
             self._ports.pressure.answered(self._exchange_s, 0.0 if self._limit_wait_s else headroom(answer.headers))
         return told
 

@@ -12,7 +12,6 @@ from gateway.asked_model import AskedModel
 from gateway.asking import Asking, Ports
 from gateway.limits import LimitPort, NoLimits
 from gateway.patience import Patience
-from gateway.pressure import NoPressure, PressurePort
 from gateway.providers.provider import Call
 from routing.completion import Completion, Message, Prompt
 from routing.errors import CallRefusedError, NotFoundError, ProviderTroubleError
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
 
     from pydantic import SecretStr
 
+    from gateway.pressure import PressurePort
     from gateway.transport import Transport
     from routing.deployment import ModelSpec
 
@@ -57,7 +57,7 @@ class Gateway:
         pressure: PressurePort | None = None,
     ) -> None:
         self._models = {name: AskedModel.of(spec, keys.get(name)) for name, spec in models.items()}
-        self._ports = Ports(transport, limits or NoLimits(), clock, Patience(sleep), jitter, pressure or NoPressure())
+        self._ports = Ports(transport, limits or NoLimits(), clock, Patience(sleep), jitter, pressure)
 
     async def complete(
         self, model: str, prompt: Prompt, *, max_output_tokens: int, logprobs: bool = False, tries: int = MAX_TRIES

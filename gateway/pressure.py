@@ -19,13 +19,3 @@ class PressurePort(Protocol):
     def limited(self) -> None:
         """Note a call that was refused because there were too many."""
         ...
-
-
-class NoPressure:
-    """Listens to nothing."""
-
-    def answered(self, seconds: float, headroom: float) -> None:
-        """Hear nothing."""
-
-    def limited(self) -> None:
-        """Hear nothing."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ from gateway.transport import MAX_BODY_BYTES, HttpAnswer, stays_here, unwritable
 from routing.errors import ProviderTroubleError, Trouble
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncIterator, Iterator
 
     from pyreqwest.http import HeaderMap
     from pyreqwest.request import StreamRequest
@@ -52,7 +53,7 @@ class PyreqwestTransport:
 
     async def _exchange(self, request: StreamRequest) -> HttpAnswer:
         async with request as response:
-            headers = _readable(response.headers)
+            headers = _Headers(response.headers)
             body = await self._bodies.read(_parts(response.body_reader), stated_length(headers))
             return HttpAnswer(response.status, headers, body)
 
@@ -84,12 +85,23 @@ async def _parts(reader: ResponseBodyReader) -> AsyncIterator[bytes]:
         yield bytes(part)
 
 
-def _readable(headers: HeaderMap) -> dict[str, str]:
-    """Return the headers without those beyond ASCII, which nobody here asks for and pyreqwest cannot read."""
-    readable = {}
-    for name in headers:
+class _Headers(Mapping[str, str]):
+    """The headers of an answer, each read when it is asked for: nobody asks for most of the dozens that come.
+
+    Those beyond ASCII, which pyreqwest cannot read, are not there.
+    """
+
+    def __init__(self, headers: HeaderMap) -> None:
+        self._headers = headers
+
+    def __getitem__(self, name: str) -> str:
         try:
-            readable[name.lower()] = headers[name]
+            return self._headers[name]
         except ValueError:
-            continue
-    return readable
+            raise KeyError(name) from None
+
+    def __iter__(self) -> Iterator[str]:
+        return (name for name in dict.fromkeys(map(str.lower, self._headers)) if name in self)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)

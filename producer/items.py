@@ -62,7 +62,7 @@ def trail_figures(job: str, trail: Trail) -> dict[str, object]:
 
 
 def _decision_figures(decision: DecisionRecord) -> dict[str, object]:
-    return asdict(decision) | {"uid": str(decision.uid), "signals": embedded(decision.signals)}
+    return decision._asdict() | {"uid": str(decision.uid), "signals": embedded(decision.signals)}
 
 
 def _attempt_figures(attempt: AttemptResult) -> dict[str, object]:

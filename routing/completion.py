@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
     from routing.json_value import JsonObject
@@ -64,8 +64,7 @@ class TokenLogprob:
     logprob: float
 
 
-@dataclass(frozen=True, slots=True)
-class Completion:
+class Completion(NamedTuple):
     """One answer of a model, unread: `text` is hostile input.
 
     `provider_ms` is the time of the successful HTTP exchange, `limit_wait_ms` the time spent waiting for the shared

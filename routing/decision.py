@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, TypeAlias
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -51,8 +51,7 @@ class ThresholdSource(StrEnum):
     TYPED = "typed"  # a person wrote it into the task file
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(NamedTuple):
     """The tier an item goes to, taken by `layer` because of `cause`.
 
     `rule` is the id of the rule that matched. `probability` is the classifier's that the cheap tier passes, `threshold`
@@ -68,4 +67,4 @@ class Decision:
     threshold: float | None = None
     threshold_source: ThresholdSource | None = None
     version: str = ""
-    signals: Mapping[str, Signal] = field(default_factory=dict)
+    signals: Mapping[str, Signal] = MappingProxyType({})

@@ -89,13 +89,14 @@ def select(output: JsonValue, steps: Sequence[str | int]) -> Iterator[tuple[str,
 def _select(
     value: JsonValue, steps: tuple[str | int, ...], taken: tuple[str | int, ...]
 ) -> Iterator[tuple[str, JsonValue]]:
-    if not steps:
-        yield format_path(taken), value
-    elif steps[0] == EACH:
-        for index, element in enumerate(value if isinstance(value, list) else ()):
-            yield from _select(element, steps[1:], (*taken, index))
-    else:
-        yield from _select(take(value, steps[0]), steps[1:], (*taken, steps[0]))
+    for position, step in enumerate(steps):
+        if step == EACH:
+            before = (*taken, *steps[:position])
+            for index, element in enumerate(value if isinstance(value, list) else ()):
+                yield from _select(element, steps[position + 1 :], (*before, index))
+            return
+        value = take(value, step)
+    yield format_path((*taken, *steps)), value
 
 
 def take(value: JsonValue, step: str | int) -> JsonValue:

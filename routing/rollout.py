@@ -61,15 +61,15 @@ class Rollout(BaseModel):
 
     def may_start_cheap(self, task: str, item: str) -> bool:
         """Tell whether an item lies within the ramp. Raising the ramp only ever adds items."""
-        return share_point(task, item, f"{self.salt}/ramp") < self.ramp
+        return _is_within(self.ramp, task, item, f"{self.salt}/ramp")
 
     def is_holdout(self, task: str, item: str) -> bool:
         """Tell whether an item also runs on the last tier."""
-        return share_point(task, item, f"{self.salt}/holdout") < self.holdout
+        return _is_within(self.holdout, task, item, f"{self.salt}/holdout")
 
     def is_canary(self, task: str, item: str) -> bool:
         """Tell whether an item gets the canary's model, in the canary's tier."""
-        return self.canary is not None and share_point(task, item, f"{self.salt}/canary") < self.canary.share
+        return self.canary is not None and _is_within(self.canary.share, task, item, f"{self.salt}/canary")
 
     def applied(self, task: FrozenTask) -> FrozenTask:
         """Return the task with the promoted models in their tiers."""
@@ -97,6 +97,11 @@ def share_point(task: str, item: str, salt: str) -> float:
     """Return where an item stands in [0, 100): the same for the same task, item and salt, in every job and process."""
     digest = hashlib.blake2b(f"{salt}\0{task}\0{item}".encode(errors="surrogatepass"), digest_size=8).digest()
     return (int.from_bytes(digest, "big") >> 11) * 100 / 2**53  # 53 bits: what a float holds, so that 100 is never met
+
+
+def _is_within(share: float, task: str, item: str, salt: str) -> bool:
+    """Tell whether an item is of a share. Nearly every item is asked about all or none of them, which needs no hash."""
+    return share > 0 and (share >= 100 or share_point(task, item, salt) < share)  # noqa: PLR2004  per cent
 
 
 def _with_overrides(task: FrozenTask, overrides: dict[str, TierOverride]) -> FrozenTask:

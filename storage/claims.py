@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import select, tuple_, update
 from sqlmodel import col
@@ -25,8 +25,7 @@ MAX_CLAIMS = 3
 """Claims without a record after which an item is taken for a poison document."""
 
 
-@dataclass(frozen=True, slots=True)
-class ClaimedItem:
+class ClaimedItem(NamedTuple):
     """An item in the hands of one worker. `metadata` is a JSON text; `layer` and `cause` say why it is in this tier.
 
     `decided` tells that the router has chosen its first tier, `carried` is what an earlier turn hands on (a JSON text).

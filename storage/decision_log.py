@@ -78,7 +78,7 @@ def decisions_of(connection: Connection, job_id: int, position: int) -> tuple[De
 
 
 def _decisions(connection: Connection, job_id: int, after: int, last: int) -> dict[int, tuple[DecisionRecord, ...]]:
-    names = DecisionRecord.__dataclass_fields__
+    names = DecisionRecord._fields
     rows = connection.execute(
         select(col(DecisionRow.position), *(col(getattr(DecisionRow, name)) for name in names))
         .where(col(DecisionRow.job_id) == job_id, col(DecisionRow.position) > after, col(DecisionRow.position) <= last)
@@ -95,7 +95,7 @@ _KEPT_BACK = frozenset({"answer", "spans"})
 
 
 def _attempts(connection: Connection, job_id: int, after: int, last: int) -> dict[int, tuple[AttemptRecord, ...]]:
-    names = [name for name in AttemptRecord.__dataclass_fields__ if name not in _KEPT_BACK]
+    names = [name for name in AttemptRecord._fields if name not in _KEPT_BACK]
     rows = connection.execute(
         select(col(Attempt.position), *(col(getattr(Attempt, name)) for name in names))
         .where(col(Attempt.job_id) == job_id, col(Attempt.position) > after, col(Attempt.position) <= last)

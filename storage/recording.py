@@ -83,8 +83,7 @@ def _known(connection: Connection, table: type[Attempt | DecisionRow], uids: lis
 
 
 def _row(record: ItemRecord, part: AttemptRecord | DecisionRecord) -> dict[str, object]:
-    row = {name: getattr(part, name) for name in part.__dataclass_fields__}
-    return row | {"job_id": record.job_id, "position": record.position}
+    return part._asdict() | {"job_id": record.job_id, "position": record.position}
 
 
 def _held(connection: Connection, records: Sequence[ItemRecord]) -> dict[tuple[int, int], int]:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from uuid import UUID
 
 import orjson
@@ -41,8 +40,7 @@ REPAIR_REQUEST_TOKENS = 2_000
 _OF_NO_WHOLE_ANSWER = frozenset({Cause.FAILED_FIELDS, Cause.JUDGE})
 
 
-@dataclass(frozen=True, slots=True)
-class Circumstances:
+class Circumstances(NamedTuple):
     """When a call began, how long its item was queued, waited at the gate and was checked (ms), and what it is for."""
 
     started_ms: int
@@ -213,6 +211,8 @@ def storable(text: str) -> str:
 
 def failures_json(failures: Sequence[Failure]) -> str:
     """Return failures as the JSON text the ledger keeps."""
+    if not failures:
+        return "[]"
     told = [
         {"check": failure.check, "field": failure.field, "reason": storable(failure.reason)} for failure in failures
     ]

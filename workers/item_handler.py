@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import random
 from typing import TYPE_CHECKING
 
@@ -146,7 +145,7 @@ class ItemHandler:
                     raise
                 turn.unanswered(error)
                 return None
-            answer = dataclasses.replace(answer, cache_key=key if answer.model == judge.model else "")
+            answer = answer._replace(cache_key=key if answer.model == judge.model else "")
         prediction = judge.read(answer, turn.steered.predicted(facts))
         turn.predicted(answer, keep=prediction is not None)
         return prediction
@@ -189,7 +188,7 @@ class ItemHandler:
             return kept
         answer = await self._ask(turn, model, turn.prompt, longest, logprobs=logprobs)
         # A fallback's answer is not what this model says.
-        return dataclasses.replace(answer, cache_key=key) if answer.model == model else answer
+        return answer._replace(cache_key=key) if answer.model == model else answer
 
     async def _ask(
         self, turn: Turn, model: str, prompt: Prompt, longest_tokens: int, *, logprobs: bool = False

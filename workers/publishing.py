@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from celery import Celery
+    from kombu import Producer
 
     from routing.deployment import DeploymentSpec
     from storage.database import Database
@@ -55,8 +56,7 @@ class Publisher:
                 self._declared.add(tier)
                 published += 1
             while written := [as_kombu_writes(tier, message) for message in islice(messages, _PUSHED_AT_ONCE)]:
-                with producer.channel.conn_or_acquire() as client:
-                    client.lpush(tier, *written)  # as kombu does: a queue is the list of its name, taken from the right
+                _push(producer, tier, written)
                 published += len(written)
         return published
 
@@ -67,6 +67,12 @@ class Publisher:
         """
         with _reaching_the_broker():
             self._app.send_task(tier, kwargs=dict(message), queue=tier + PARKED, retry=False)
+
+
+def _push(producer: Producer, tier: str, written: Sequence[bytes]) -> None:
+    """Put messages on a queue as kombu does: it is the list of its name, taken from the right."""
+    with producer.channel.conn_or_acquire() as client:
+        client.lpush(tier, *written)
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""The recorder: what has finished goes to the ledger every few milliseconds, many items in one transaction."""
+"""The recorder: what has finished goes to the ledger several times a second, many items in one transaction."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from routing.errors import ServiceUnreachableError
 from storage import recording
 from storage.database import kind_of
 from storage.records import Escalated, HeldOut, Routed
+from workers.pace import Pace
 from workers.telemetry_setup import tell
 from workers.told_item import told
 
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-GROUP_WAIT_S = 0.05
-"""How long a finished item waits for others to share its transaction."""
 GROUP_SIZE = 500
 HAND_ON_WAIT_S = 0.1
 """How long an escalated item waits for others to share its message."""
@@ -58,6 +57,7 @@ class Recorder:
         self._closing = threading.Event()
         self._to_hand_on: dict[str, list[tuple[int, int]]] = {}
         self._hand_on_at = 0.0
+        self._pace = Pace()
         self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
         self._thread.start()
 
@@ -78,7 +78,9 @@ class Recorder:
         while open_:
             group, open_ = self._next_group()
             if group:
+                began_at = monotonic()
                 self._write(group)
+                self._pace.wrote(began_at, monotonic())
             self._hand_on(at_once=not open_)
 
     def _next_group(self) -> tuple[list[Finished], bool]:
@@ -92,7 +94,7 @@ class Recorder:
             if finished is None:
                 return group, False
             if not group:
-                deadline = monotonic() + GROUP_WAIT_S
+                deadline = self._pace.due_at(monotonic())
             group.append(finished)
         return group, True
 

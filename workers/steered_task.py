@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from routing.classifier.judge import is_close
 from routing.compiled_task import AS_THE_TASK_SAYS, CompiledTask
@@ -25,8 +25,7 @@ if TYPE_CHECKING:
     from routing.task import FrozenTask
 
 
-@dataclass(frozen=True, slots=True)
-class Variant:
+class Variant(NamedTuple):
     """The task as one item gets it in one tier: the usual one, or the canary's."""
 
     task: CompiledTask

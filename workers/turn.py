@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
 from functools import cached_property
 from time import monotonic
@@ -319,7 +318,7 @@ class Turn:
 
     def conclude_refused(self) -> ItemRecord:
         """Return the record of an item that this tier will never take, and so has not passed it."""
-        return dataclasses.replace(self.end(self._refused()), canary_outcome=self._canary_outcome(passed=False))
+        return self.end(self._refused(), canary_outcome=self._canary_outcome(passed=False))
 
     def _refused(self) -> Next:
         following = self.task.task.tier_after(self.item.tier)
@@ -330,11 +329,7 @@ class Turn:
 
     def conclude(self, verdict: Verdict) -> ItemRecord:
         """Return the record of an item whose answer was judged."""
-        return dataclasses.replace(
-            self.end(self._next(verdict)),
-            fixes=self._fixes(verdict),
-            canary_outcome=self._canary_outcome(passed=verdict.passed),
-        )
+        return self.end(self._next(verdict), self._fixes(verdict), self._canary_outcome(passed=verdict.passed))
 
     def _next(self, verdict: Verdict) -> Next:
         output = None if verdict.output is None else orjson.dumps(verdict.output).decode()
@@ -359,8 +354,8 @@ class Turn:
         below = self._left_behind(decision.tier, verdict)
         if below is not None and below.fields:
             signals["fields"] = ",".join(below.fields)
-            decision = dataclasses.replace(decision, cause=Cause.FAILED_FIELDS)
-        self._decide(dataclasses.replace(decision, signals=signals))
+            decision = decision._replace(cause=Cause.FAILED_FIELDS)
+        self._decide(decision._replace(signals=signals))
         carried = None if below is None else below.model_dump_json()
         return Escalated(decision.tier, decision.cause, output, failures, carried)
 
@@ -428,7 +423,9 @@ class Turn:
         self._decide(Decision(last, Layer.HOLDOUT, Cause.HOLDOUT, version=self.steered.rollout.version))
         return HeldOut(last, output, HeldFrom(tier=self.item.tier).model_dump_json())
 
-    def end(self, following: Next) -> ItemRecord:
+    def end(
+        self, following: Next, fixes: tuple[FixRecord, ...] = (), canary_outcome: CanaryOutcome | None = None
+    ) -> ItemRecord:
         """Return the item's record."""
         return ItemRecord(
             job_id=self.item.job_id,
@@ -442,6 +439,8 @@ class Turn:
             or self.item.baseline_nano_usd,
             failed_checks=tuple(self._failed_checks),
             decisions=tuple(self._decisions),
+            fixes=fixes,
+            canary_outcome=canary_outcome,
             to_cache=tuple(self._to_cache),
             decided=self._decided,
             layer=self._decision.layer,
@@ -449,7 +448,7 @@ class Turn:
         )
 
     def _decide(self, decision: Decision) -> None:
-        versioned = decision if decision.version else dataclasses.replace(decision, version=self.steered.version)
+        versioned = decision if decision.version else decision._replace(version=self.steered.version)
         chosen = self.steered.variant(self.item.custom_id, decision.tier)
         model = chosen.task.task.tier(decision.tier).model
         self._decisions.append(self._accountant.decided(versioned, model, canary=chosen.is_canary))

@@ -1,7 +1,7 @@
 """Small safe expressions over the fields of a JSON object: `lines == [] or abs(sum(lines[*].amount) - total) <= 0.05`.
 
-An expression is read once, into a tree of what is listed here and nothing else, and evaluated by simpleeval; nothing in
-it can reach a Python object. `docs/checks.md` describes the language for users. What differs from Python:
+An expression is read once, into a tree of what is listed here and nothing else, and becomes a function; nothing in it
+can reach a Python object. `docs/checks.md` describes the language for users. What differs from Python:
 
 - numbers are exact decimals, so that 10.05 - 10.00 is 0.05;
 - a field is written as its path; `lines[*].amount` is the list of the amounts; a missing field is null;
@@ -11,17 +11,12 @@ it can reach a Python object. `docs/checks.md` describes the language for users.
 
 from __future__ import annotations
 
-import ast
-import operator
-import threading
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from simpleeval import EvalWithCompoundTypes, InvalidExpression
-
 from routing.expressions.compared_texts import compared_texts
-from routing.expressions.functions import FUNCTIONS, contains, divide, minus, number_operator, plus
+from routing.expressions.evaluation import Evaluate, function_of
 from routing.expressions.syntax import ExpressionProblem, parse_expression
 from routing.field_path import EACH, take
 
@@ -46,14 +41,13 @@ class Expression:
     source: str
     paths: Mapping[str, tuple[str | int, ...]]
     texts: Mapping[str, frozenset[str]]
-    _tree: ast.expr
+    _value: Evaluate
 
     def evaluate(self, values: JsonObject) -> Outcome:
         """Evaluate over the fields of one object. Never raises; safe to call from several threads."""
-        _names.values, _names.paths = values, self.paths
         try:
-            result = _evaluator.eval(self.source, previously_parsed=self._tree)
-        except (InvalidExpression, TypeError, ValueError, ArithmeticError, RecursionError):
+            result = self._value(values)
+        except (TypeError, ValueError, ArithmeticError, RecursionError):
             return Outcome(holds=False, problem=self._why_not(values))
         if isinstance(result, bool):
             return Outcome(holds=result)
@@ -71,7 +65,13 @@ def compile_expression(source: str, fields: frozenset[str]) -> Expression | Expr
     parsed = parse_expression(source, fields)
     if isinstance(parsed, ExpressionProblem):
         return parsed
-    return Expression(source, parsed.paths, compared_texts(parsed.tree), parsed.tree)
+    paths = parsed.paths
+
+    def reading(path: str) -> Evaluate:
+        steps = paths[path]
+        return lambda values: _resolve(values, steps)
+
+    return Expression(source, paths, compared_texts(parsed.tree), function_of(parsed.tree, reading))
 
 
 def _resolve(value: JsonValue, steps: tuple[str | int, ...]) -> Any:  # noqa: ANN401  JSON, with decimals for floats
@@ -103,41 +103,3 @@ def _exact(value: JsonValue) -> Any:  # noqa: ANN401  JSON, with decimals for fl
 
 def _is_null(value: object) -> bool:
     return value is None or (isinstance(value, list) and None in value)
-
-
-class _Names(threading.local):
-    """The fields of the object this thread is evaluating over; simpleeval asks for them by path."""
-
-    values: JsonObject
-    paths: Mapping[str, tuple[str | int, ...]]
-
-    def __getitem__(self, path: str) -> Any:  # noqa: ANN401  JSON, with decimals for floats
-        return _resolve(self.values, self.paths[path])
-
-
-class _Evaluator(EvalWithCompoundTypes):  # type: ignore[misc]  # simpleeval has no types
-    def _check_disallowed_items(self, item: object) -> None:
-        """Skip the search for modules and functions in every value: only JSON and its literals can be there."""
-
-
-_OPERATORS = {
-    ast.Add: number_operator(operator.add),
-    ast.Sub: number_operator(operator.sub),
-    ast.Mult: number_operator(operator.mul),
-    ast.Div: number_operator(divide),
-    ast.UAdd: plus,
-    ast.USub: minus,
-    ast.Not: operator.not_,
-    ast.Eq: operator.eq,
-    ast.NotEq: operator.ne,
-    ast.Lt: operator.lt,
-    ast.LtE: operator.le,
-    ast.Gt: operator.gt,
-    ast.GtE: operator.ge,
-    ast.In: contains,
-    ast.NotIn: lambda element, container: not contains(element, container),
-}
-_FUNCTIONS = {name: function.call for name, function in FUNCTIONS.items()}
-_names = _Names()
-# Shared by all threads: what simpleeval keeps on itself while it evaluates is the text it would quote in its errors.
-_evaluator = _Evaluator(operators=_OPERATORS, functions=_FUNCTIONS, names=_names)

@@ -21,6 +21,8 @@ _NOT_DIGITS = str.maketrans("", "", _SEPARATORS + GROUP_SPACES)
 _LETTERS_BEFORE = re.compile(r"(?<![^\W_])[^\W\d_]{1,4}$")
 _UNIT_AFTER = re.compile(r"[^\W\d_]{0,3}(?![^\W_])")  # 5kg, 9.00RM, 3rd
 _CHARS_BEFORE = 5
+_CENTS = 2
+_GROUP = 3
 _MAX_TRIES = 64  # beyond them the text is indexed, so that a hostile one costs no more than its length
 
 
@@ -39,11 +41,10 @@ class NumbersInText:
         return self._find_usual_form(value) or self._find_any_form(value)
 
     def _find_usual_form(self, value: Decimal) -> Span | None:
-        for form in dict.fromkeys((f"{value:.2f}", f"{value:,.2f}", f"{value:f}")):
-            if value in read_digits(form):
-                span = self._find_token(form)
-                if span is not None:
-                    return span
+        for form in _usual_forms(f"{value:f}"):
+            span = self._find_token(form)
+            if span is not None:
+                return span
         return None
 
     def _find_token(self, form: str) -> Span | None:
@@ -101,6 +102,15 @@ class NumbersInText:
             return True
         letters = _LETTERS_BEFORE.search(self._text[max(0, start - _CHARS_BEFORE) : start])
         return letters is not None and is_currency(letters.group())
+
+
+def _usual_forms(plain: str) -> tuple[str, ...]:
+    """Return a number with two decimals, so and with its thousands grouped, where it has no more; and as it is."""
+    whole, _, decimals = plain.partition(".")
+    if len(decimals) > _CENTS:
+        return (plain,)
+    cents = f"{whole}.{decimals:0<2}"
+    return (cents, f"{int(whole):,}.{decimals:0<2}", plain) if len(whole) > _GROUP else (cents, plain)
 
 
 def _significant_digits(token: str) -> str:

@@ -21,6 +21,13 @@ _COUNTRIES = frozenset(_BESIDE_A_SIGN.casefold().split())
 
 def is_currency(text: str) -> bool:
     """Whether `text` is a currency's code, abbreviation or sign, in any case, with or without a full stop."""
-    words = "".join(character for character in text if unicodedata.category(character) != "Sc").strip(" .").casefold()
-    has_sign = any(unicodedata.category(character) == "Sc" for character in text)
+    bare = _without_signs(text)
+    words = bare.strip(" .").casefold()
+    has_sign = len(bare) < len(text)
     return words in _WORDS or (has_sign and (not words or words in _COUNTRIES))
+
+
+def _without_signs(text: str) -> str:
+    if text.isascii():
+        return text.replace("$", "")
+    return "".join(character for character in text if unicodedata.category(character) != "Sc")

@@ -20,7 +20,8 @@ MAX_DATE_CHARS = 64
 
 _MONTH = "|".join(sorted(MONTHS, key=len, reverse=True))
 _SEPARATOR = r"[ ,./'\-]{0,3}"
-# Each begins with a digit, so that most of a text is passed over quickly; every repetition is bounded.
+# Each begins with a digit, which is looked for before any is tried, so that most of a text is passed over quickly;
+# every repetition is bounded.
 _YEAR_FIRST = r"(?P<y1>\d{4}) ?(?P<s1>[-/.]) ?(?P<m1>\d{1,2}) ?(?P=s1) ?(?P<d1>\d{1,2})"
 _YEAR_LAST = r"(?P<a2>\d{1,2}) ?(?P<s2>[-/.]) ?(?P<b2>\d{1,2}) ?(?P=s2) ?(?P<y2>\d{4}|\d{2})"
 _DAY = r"\d{1,2}"
@@ -32,8 +33,9 @@ _NAMED_YEAR_FIRST = rf"(?P<y4>\d{{4}}){_SEPARATOR}(?P<m4>{_MONTH}){_SEPARATOR}(?
 _NAMED_MONTH_FIRST = r"(?P<d5>\d{1,2})(?:st|nd|rd|th)?[ ,./'\-]{1,3}(?P<y5>\d{4})"
 _COMPACT = r"(?P<y6>(?:19|20)\d{2})(?P<m6>\d{2})(?P<d6>\d{2})"
 _DATE = re.compile(
-    rf"(?<!\d)(?:{_YEAR_FIRST}|{_YEAR_LAST}|{_NAMED_DAY_FIRST}|{_NAMED_YEAR_FIRST}|{_NAMED_MONTH_FIRST}|{_COMPACT})(?!\d)"
+    rf"(?=\d)(?<!\d)(?:{_YEAR_FIRST}|{_YEAR_LAST}|{_NAMED_DAY_FIRST}|{_NAMED_YEAR_FIRST}|{_NAMED_MONTH_FIRST}|{_COMPACT})(?!\d)"
 )
+_DIGIT = re.compile(r"\d")
 _WORD_BEFORE = re.compile(r"([a-z]{3,10})[ .\-/]{0,2}$")
 _TIME = re.compile(r"[t ,]{0,3}\d{1,2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)? ?(?:z|am|pm|[+-]\d{2}:?\d{2})?", re.ASCII)
 _WEEKDAY_CHARS = 12
@@ -46,7 +48,7 @@ def date_readings(text: str) -> frozenset[date]:
 
     A weekday before it and a time after it do not count.
     """
-    if len(text) > MAX_DATE_CHARS:
+    if len(text) > MAX_DATE_CHARS or _DIGIT.search(text) is None:
         return frozenset()
     text = fold_letters(text.strip())
     found = list(find_dates(text))
@@ -64,39 +66,38 @@ def find_dates(text: str, start: int = 0, end: int | None = None) -> Iterator[tu
     `text` has gone through `fold_letters`.
     """
     for match in _DATE.finditer(text, start, len(text) if end is None else end):
-        part = match.groupdict()
         begin = match.start()
-        if part["d5"] is not None:
+        if match.lastgroup == "y5":
             word = _WORD_BEFORE.search(text[max(0, begin - _WORD_BEFORE_CHARS) : begin])
             if word is None or word.group(1) not in MONTHS:
                 continue
             begin -= len(word.group())
-            readings = _dates([(part["y5"], MONTHS[word.group(1)], part["d5"])])
+            readings = _dates([(match["y5"], MONTHS[word.group(1)], match["d5"])])
         else:
-            readings = _dates(_candidates(part))
+            readings = _dates(_candidates(match))
         if readings:
             yield begin, match.end(), readings
 
 
-def _candidates(part: dict[str, str | None]) -> list[tuple[str | None, str | int | None, str | None]]:
-    if part["y1"] is not None:
-        return [(part["y1"], part["m1"], part["d1"])]
-    if part["y2"] is not None:
-        return [(part["y2"], part["b2"], part["a2"]), (part["y2"], part["a2"], part["b2"])]
-    if part["m3"] is not None:
-        return [(part["y3"], MONTHS[part["m3"]], part["d3"])]
-    if part["m4"] is not None:
-        return [(part["y4"], MONTHS[part["m4"]], part["d4"])]
-    return [(part["y6"], part["m6"], part["d6"])]
+def _candidates(match: re.Match[str]) -> list[tuple[str, str | int, str]]:
+    """Return year, month and day; the last group of a match tells in which form it was written."""
+    match match.lastgroup:
+        case "d1":
+            return [(match["y1"], match["m1"], match["d1"])]
+        case "y2":
+            return [(match["y2"], match["b2"], match["a2"]), (match["y2"], match["a2"], match["b2"])]
+        case "y3":
+            return [(match["y3"], MONTHS[match["m3"]], match["d3"])]
+        case "d4":
+            return [(match["y4"], MONTHS[match["m4"]], match["d4"])]
+        case _:
+            return [(match["y6"], match["m6"], match["d6"])]
 
 
-def _dates(candidates: list[tuple[str | None, str | int | None, str | None]]) -> frozenset[date]:
+def _dates(candidates: list[tuple[str, str | int, str]]) -> frozenset[date]:
     """Make dates of year, month and day; what is no day of the calendar is left out."""
     dates = set()
     for year, month, day in candidates:
-        assert year is not None
-        assert month is not None
-        assert day is not None
         try:
             dates.add(date(_full_year(year), int(month), int(day)))
         except ValueError:

@@ -37,7 +37,7 @@ from gateway.gateway import Gateway
 from storage import claims, jobs, migrate, recording, sweeping
 from storage.database import Database
 from storage.states import JobState
-from workers import app, sweeper, watches
+from workers import app, publishing, sweeper, watches
 from workers.autopsy import Autopsies, Death
 from workers.black_box import KeptBox, LastWords
 from workers.broker import Broker
@@ -139,7 +139,8 @@ def name_steps(steps: Steps) -> None:
     steps.around(recording, "write", "the record")
     steps.around(Chunk, "settle_one", "the settling")
     steps.around(Publisher, "publish", "the publishing", by=True)
-    steps.around(app.WorkerApp, "send_task", "a message", by=True)
+    steps.around(app.WorkerApp, "send_task", "a message", by=True)  # a process's first to a queue
+    steps.around(publishing, "_push", "a message", by=True)
     steps.around(Leases, "drop", "the dropping of the lease")
     steps.around(Pipeline, "run_chunk", "the chunk")
     steps.around(claims, "extend", "the extending of leases")

@@ -40,9 +40,7 @@ def test_a_version_of_another_program_is_refused(ledger: Database) -> None:
 
 
 def _judged(outcome: AttemptOutcome, **changes: object) -> AttemptRecord:
-    import dataclasses
-
-    return dataclasses.replace(attempt(outcome=outcome), input_tokens=7, output_tokens=3, **changes)  # type: ignore[arg-type]
+    return attempt(outcome=outcome)._replace(input_tokens=7, output_tokens=3, **changes)  # type: ignore[arg-type]
 
 
 def test_outcomes_are_those_of_first_answers(ledger: Database) -> None:

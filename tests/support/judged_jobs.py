@@ -68,7 +68,7 @@ def judge(ledger: Database, job: JobRecord, first: int, answers: Sequence[Judged
 
 def _first(job_id: int, position: int, token: str, answer: Judged) -> ItemRecord:
     call = _call(position, "cheap", passed=answer.passed)
-    call = dataclasses.replace(call, confidence=answer.confidence, answer=answer.output)
+    call = call._replace(confidence=answer.confidence, answer=answer.output)
     following = (
         Escalated("expensive", "verdict_failed", answer.output, RULES_FAILED)
         if not answer.passed
@@ -81,7 +81,7 @@ def _first(job_id: int, position: int, token: str, answer: Judged) -> ItemRecord
 
 
 def _measured(job_id: int, position: int, token: str, last: str) -> ItemRecord:
-    call = dataclasses.replace(_call(position, "expensive", passed=True), holdout=True, answer=last, cause="holdout")
+    call = _call(position, "expensive", passed=True)._replace(holdout=True, answer=last, cause="holdout")
     return ItemRecord(job_id, position, "expensive", token, Measured("cheap"), (call,))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import uuid
 from pathlib import Path
@@ -167,9 +166,7 @@ def _measure(ledger: Database, task: Path, count: int) -> None:
         [ItemRecord(job.id, n, "cheap", "t", held, (_call(passed=True),)) for n in range(1, count + 1)],
     )
     claim(ledger, job.id, range(1, count + 1), tier="expensive", token="u")
-    measured = [
-        dataclasses.replace(_call(passed=True), tier="expensive", holdout=True, answer=output) for _ in range(count)
-    ]
+    measured = [_call(passed=True)._replace(tier="expensive", holdout=True, answer=output) for _ in range(count)]
     recording.write(
         ledger,
         [ItemRecord(job.id, n, "expensive", "u", Measured("cheap"), (call,)) for n, call in enumerate(measured, 1)],
