@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from celery import Celery
-    from kombu import Producer
+    from kombu.messaging import Producer
 
     from routing.deployment import DeploymentSpec
     from storage.database import Database
