@@ -48,5 +48,5 @@ def eat() -> None:
         hoard.append(b"x" * 4_000_000)
 
 
-if "worker" in sys.argv:  # whoever submits it imports it unharmed
+if "--queues" in sys.argv:  # in a worker process; whoever submits it imports it unharmed
     kill()
