@@ -14,7 +14,6 @@ from tests.faults.trial import Trial
 from tests.support.documents import write_lines
 
 SCHEMA = Path(__file__).with_name("deadly_import.py")
-WITHIN_S = 1800.0
 
 
 @pytest.mark.timeout(7200)
@@ -30,8 +29,9 @@ def test_a_job_whose_schema_ends_workers_is_stopped_and_others_go_on(
     _write_invoices(scene, "the healthy", 40)
     scene.submit_file(40)
     scene.serve("cheap", "expensive")
-    assert wait_until(lambda: scene.ended() == 40, WITHIN_S) is not None
-    stopped = wait_until(lambda: all(_stands(scene, job).state is JobState.STOPPED for job in deadly), WITHIN_S)
+    within_s = trial.size(240.0, 1800.0)
+    assert wait_until(lambda: scene.ended() == 40, within_s) is not None
+    stopped = wait_until(lambda: all(_stands(scene, job).state is JobState.STOPPED for job in deadly), within_s)
     assert stopped is not None
     findings = scene.examine()
     trial.report(
