@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rapidfuzz import fuzz, process
-
 if TYPE_CHECKING:
     from collections.abc import Collection
 
@@ -20,5 +18,7 @@ def closest(word: str, known: Collection[str]) -> str | None:
     """Return the name that is most like a word, the first of equals; None where none is, or too much is to compare."""
     if len(word) > LONGEST_WORD or len(known) > MOST_NAMES:
         return None
+    from rapidfuzz import fuzz, process  # 2.4 MB that a worker has no use for
+
     found = process.extractOne(word, sorted(known), scorer=fuzz.ratio, score_cutoff=_LEAST_LIKENESS)
     return None if found is None else found[0]
