@@ -121,7 +121,7 @@ def test_500_calls_in_flight_cannot_overspend(ledger: Database, trial: Trial) ->
     count, affordable = 1_400, 1_200
     budget = affordable * COST_OF_ONE
     with (
-        loopback({"small": answering(answer)}, Latency(0.7)) as server,
+        loopback({"small": answering(answer)}, Latency(2.5)) as server,
         engine_room(ledger, server.deployment(timeout_s=30), IN_FLIGHT) as room,
         ThreadPoolExecutor(count // CHUNK) as threads,
     ):
