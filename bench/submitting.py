@@ -43,8 +43,8 @@ def main() -> None:
             rows = Path(folder) / "rows.jsonl"
             write_rows(rows, items)
             results = [_run(rows, items, options) for _ in range(options.runs)]
-        row_bytes = "" if not results else f" of {results[0].pop('bytes a row'):.0f} bytes"
-        print(f"{items} rows{row_bytes}")
+            row_bytes = rows.stat().st_size / items
+        print(f"{items} rows of {row_bytes:.0f} bytes")
         for name in results[-1]:
             values = [result[name] for result in results]
             print(f"  {name:36} {statistics.median(values):12.2f}   ({min(values):.2f} .. {max(values):.2f})")
@@ -74,7 +74,7 @@ def write_rows(path: Path, items: int) -> None:
 def _run(rows: Path, items: int, options: argparse.Namespace) -> dict[str, float]:
     server = [str(HERE / "model_server.py"), "--latency-ms", "0"]
     with stage(Queues(chunk=options.chunk), options.ledger, server) as at:
-        return {"bytes a row": rows.stat().st_size / items, **_measure(at, rows, items)}
+        return _measure(at, rows, items)
 
 
 def _measure(at: Stage, rows: Path, items: int) -> dict[str, float]:
