@@ -26,6 +26,7 @@ from workers.item_handler import ItemHandler
 from workers.leases import Leases
 from workers.loop_thread import LoopThread
 from workers.loop_watch import LoopWatch
+from workers.one_cpu import OneCpu
 from workers.outage_log import OutageLog
 from workers.payments import Payments
 from workers.pipeline import Pipeline
@@ -100,6 +101,7 @@ class Engine:
         )
         self._parent = settings.parent
         self._loop_watch = LoopWatch(self._loop, round(deployment.workers.lease_s / BEAT_S))
+        self._one_cpu = OneCpu(self._loop)
         self._heartbeat = Heartbeat(
             database=self._database,
             name=name,
@@ -114,6 +116,7 @@ class Engine:
 
     def _on_beat(self) -> None:
         self._loop_watch.beat()
+        self._one_cpu.beat()
         if self._parent is not None and os.getppid() != self._parent:
             os.kill(os.getpid(), signal.SIGTERM)
 

@@ -1,0 +1,70 @@
+"""All threads of a worker process on one CPU at a time, which the kernel chooses anew every few seconds. Linux only.
+
+Python runs one of them at a time. Spread over several CPUs they wait for each other across them, and each finds in its
+caches what another one has left: a document then costs a fifth more, and a process that has enough to do comes to a
+third less (docs/decisions/one-cpu.md).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Set as AbstractSet
+
+    from workers.loop_thread import LoopThread
+
+CHOSEN_FOR_BEATS = 5
+"""Processes know nothing of each other: two that share a CPU while another is free do so for no longer than this."""
+CHOICE_S = 0.05
+"""How long the kernel may move our threads about. It moves one that wakes beside another at once."""
+_STAT = Path("/proc/thread-self/stat")
+_THREADS = Path("/proc/self/task")
+_PROCESSOR = 36
+"""Of the fields of a thread's `stat` after its name, the one that says where it ran last (proc(5), field 39)."""
+
+
+class OneCpu:
+    """Binds the threads of this process, with every few beats, to the CPU its event loop is found on.
+
+    Where a process may use one CPU only, or the system does not tell, nothing is done.
+    """
+
+    def __init__(self, loop: LoopThread) -> None:
+        self._loop = loop
+        self._allowed = _allowed()
+        self._beats = 0
+
+    def beat(self) -> None:
+        """Have a CPU chosen where it is time."""
+        if len(self._allowed) > 1 and self._beats % CHOSEN_FOR_BEATS == 0:
+            self._loop.call(self._let_kernel_choose)
+        self._beats += 1
+
+    def _let_kernel_choose(self) -> None:
+        _run_threads_on(self._allowed)
+        asyncio.get_running_loop().call_later(CHOICE_S, self._stay)
+
+    def _stay(self) -> None:
+        _run_threads_on({_current_cpu()})
+
+
+def _allowed() -> AbstractSet[int]:
+    if not hasattr(os, "sched_getaffinity") or not _STAT.exists():
+        return frozenset()
+    return os.sched_getaffinity(0)
+
+
+def _current_cpu() -> int:
+    _, _, fields = _STAT.read_text().rpartition(")")  # a thread's name may hold anything
+    return int(fields.split()[_PROCESSOR])
+
+
+def _run_threads_on(cpus: AbstractSet[int]) -> None:
+    for thread in _THREADS.iterdir():
+        with suppress(OSError):  # it has ended, or the system does not let us
+            os.sched_setaffinity(int(thread.name), cpus)
