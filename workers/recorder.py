@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import queue
 import threading
+from contextlib import suppress
 from dataclasses import dataclass
 from time import monotonic
 from typing import TYPE_CHECKING
@@ -55,6 +56,7 @@ class Recorder:
         self._telemetry = telemetry
         self._queue: queue.SimpleQueue[Finished | None] = queue.SimpleQueue()
         self._closing = threading.Event()
+        self._hurry = threading.Event()
         self._to_hand_on: dict[str, list[tuple[int, int]]] = {}
         self._hand_on_at = 0.0
         self._pace = Pace()
@@ -64,11 +66,14 @@ class Recorder:
     def put(self, finished: Finished) -> None:
         """Take a record. Returns at once; safe from any thread."""
         self._queue.put(finished)
+        if self._is_hurried():
+            self._hurry.set()
 
     def close(self) -> None:
         """Write and publish what is left, then end. What cannot be written within one try is left to the sweeper."""
         self._closing.set()
         self._queue.put(None)
+        self._hurry.set()
         self._thread.join()
         if self._telemetry is not None:
             self._telemetry.close()
@@ -84,18 +89,32 @@ class Recorder:
             self._hand_on(at_once=not open_)
 
     def _next_group(self) -> tuple[list[Finished], bool]:
-        group: list[Finished] = []
-        deadline = monotonic() + HAND_ON_WAIT_S
-        while len(group) < GROUP_SIZE:
-            try:
-                finished = self._queue.get(timeout=max(0.0, deadline - monotonic()))
-            except queue.Empty:
-                break
-            if finished is None:
-                return group, False
-            if not group:
-                deadline = self._pace.due_at(monotonic())
-            group.append(finished)
+        """Return what is to be written together, and whether more may come."""
+        try:
+            first = self._queue.get(timeout=HAND_ON_WAIT_S)
+        except queue.Empty:
+            return [], True
+        if first is None:
+            return [], False
+        # One by one they would wake this thread for each, beside the one that everything else runs in.
+        self._wait_until(self._pace.due_at(monotonic()))
+        return self._gathered([first])
+
+    def _wait_until(self, due_at: float) -> None:
+        self._hurry.clear()
+        if not self._is_hurried():
+            self._hurry.wait(max(0.0, due_at - monotonic()))
+
+    def _is_hurried(self) -> bool:
+        return self._closing.is_set() or self._queue.qsize() >= GROUP_SIZE
+
+    def _gathered(self, group: list[Finished]) -> tuple[list[Finished], bool]:
+        with suppress(queue.Empty):
+            while len(group) < GROUP_SIZE:
+                finished = self._queue.get_nowait()
+                if finished is None:
+                    return group, False
+                group.append(finished)
         return group, True
 
     def _write(self, group: list[Finished]) -> None:
