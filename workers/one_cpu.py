@@ -1,8 +1,8 @@
 """All threads of a worker process on one CPU at a time, which the kernel chooses anew every few seconds. Linux only.
 
 Python runs one of them at a time. Spread over several CPUs they wait for each other across them, and each finds in its
-caches what another one has left: a document then costs a fifth more, and a process that has enough to do comes to a
-third less (docs/decisions/one-cpu.md).
+caches what another one has left. On one CPU a document costs a fifth less, and a process that always has something to
+do comes to a third more (docs/decisions/one-cpu.md).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 CHOSEN_FOR_BEATS = 5
 """Processes know nothing of each other: two that share a CPU while another is free do so for no longer than this."""
 CHOICE_S = 0.05
-"""How long the kernel may move our threads about. It moves one that wakes beside another at once."""
+"""How long the kernel may move our threads about. It puts one that wakes beside another elsewhere at once."""
 _STAT = Path("/proc/thread-self/stat")
 _THREADS = Path("/proc/self/task")
 _PROCESSOR = 36
@@ -31,7 +31,9 @@ _PROCESSOR = 36
 class OneCpu:
     """Binds the threads of this process, with every few beats, to the CPU its event loop is found on.
 
-    Where a process may use one CPU only, or the system does not tell, nothing is done.
+    One that wakes there waits until the one that runs has to wait itself (`SCHED_BATCH`, sched(7)): it could mostly do
+    nothing without the interpreter's lock. Where a process may use one CPU only, or the system does not tell, nothing
+    is done.
     """
 
     def __init__(self, loop: LoopThread) -> None:
@@ -65,6 +67,8 @@ def _current_cpu() -> int:
 
 
 def _run_threads_on(cpus: AbstractSet[int]) -> None:
-    for thread in _THREADS.iterdir():
+    for folder in _THREADS.iterdir():
+        thread = int(folder.name)
         with suppress(OSError):  # it has ended, or the system does not let us
-            os.sched_setaffinity(int(thread.name), cpus)
+            os.sched_setaffinity(thread, cpus)
+            os.sched_setscheduler(thread, os.SCHED_BATCH, os.sched_param(0))

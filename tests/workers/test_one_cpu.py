@@ -1,0 +1,99 @@
+"""The threads of a process stay on one CPU, are let go now and then, and end up together again."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from time import monotonic
+
+import pytest
+
+from workers import one_cpu
+from workers.loop_thread import LoopThread
+from workers.one_cpu import CHOSEN_FOR_BEATS, OneCpu
+
+pytestmark = pytest.mark.skipif(
+    not hasattr(os, "sched_getaffinity") or len(os.sched_getaffinity(0)) < 2, reason="needs two CPUs, and Linux"
+)
+
+
+@pytest.fixture
+def loop() -> Iterator[LoopThread]:
+    """A loop that runs, in a process whose threads may run anywhere again afterwards."""
+    allowed, policy = os.sched_getaffinity(0), os.sched_getscheduler(0)
+    with closing(LoopThread()) as running:
+        yield running
+    for folder in Path("/proc/self/task").iterdir():
+        thread = int(folder.name)
+        os.sched_setaffinity(thread, allowed)
+        os.sched_setscheduler(thread, policy, os.sched_param(0))
+
+
+def test_all_threads_stay_where_the_loop_was_found(loop: LoopThread) -> None:
+    """Those that were there before, the main one among them, and those that are started later."""
+    with _waiting_thread() as before:
+        OneCpu(loop).beat()
+        _wait_until(lambda: len(_cpus(before)) == 1)
+        chosen = _cpus(before)
+        assert _cpus(threading.get_native_id()) == chosen
+        assert os.sched_getscheduler(before) == os.SCHED_BATCH
+        with _waiting_thread() as after:
+            assert _cpus(after) == chosen
+
+
+def test_a_cpu_is_chosen_anew_after_some_beats(loop: LoopThread, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The kernel may move the threads again in between; until then nothing is touched."""
+    allowed = os.sched_getaffinity(0)
+    asked: list[set[int]] = []
+    monkeypatch.setattr(one_cpu, "_run_threads_on", lambda cpus: asked.append(set(cpus)))
+    bound = OneCpu(loop)
+    for _ in range(CHOSEN_FOR_BEATS):
+        bound.beat()
+    _wait_until(lambda: len(asked) == 2)
+    assert asked[0] == allowed
+    assert len(asked[1]) == 1
+    bound.beat()
+    _wait_until(lambda: len(asked) == 4)
+    assert asked[2] == allowed
+
+
+def test_one_cpu_is_not_bound(loop: LoopThread, monkeypatch: pytest.MonkeyPatch) -> None:
+    """There is nothing to choose from, and somebody has chosen already."""
+    asked: list[object] = []
+    monkeypatch.setattr(one_cpu, "_run_threads_on", asked.append)
+    monkeypatch.setattr(one_cpu, "_allowed", lambda: {0})
+    OneCpu(loop).beat()
+    loop.wait_for(_nothing())
+    assert asked == []
+
+
+def _cpus(thread: int) -> set[int]:
+    return os.sched_getaffinity(thread)
+
+
+def _wait_until(condition: Callable[[], bool]) -> None:
+    deadline, pause = monotonic() + 10, threading.Event()
+    while not condition():
+        assert monotonic() < deadline
+        pause.wait(0.01)
+
+
+@contextmanager
+def _waiting_thread() -> Iterator[int]:
+    """Run a thread that does nothing, and give its number."""
+    end = threading.Event()
+    thread = threading.Thread(target=end.wait)
+    thread.start()
+    try:
+        assert thread.native_id is not None
+        yield thread.native_id
+    finally:
+        end.set()
+        thread.join()
+
+
+async def _nothing() -> None:
+    """Return once everything before it has run."""
