@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
+from fractions import Fraction
 from importlib.metadata import version
+from math import lcm
 from typing import TYPE_CHECKING
 
 import genai_prices
@@ -12,7 +14,7 @@ import genai_prices
 from routing.completion import TokenUsage
 from routing.deployment import PriceSpec
 from routing.errors import NotFoundError, UsageError
-from routing.money import NanoUsd, to_nano_usd
+from routing.money import NANO_PER_USD, NanoUsd, to_nano_usd
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,33 +25,45 @@ if TYPE_CHECKING:
 
 OWN_SOURCE = "cheapfirst.yaml"
 LISTED_SOURCE = f"genai-prices {version('genai-prices')}"
-_PER_MILLION = Decimal(1_000_000)
+_MILLION = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class _FlatRates:
-    """Dollars per token, whatever their number."""
+    """Prices of a token, whatever their number, as whole multiples of a nano-dollar's `unit`-th part.
+
+    Whole numbers, so that a bill is exact and asks for no decimal arithmetic, three times a call.
+    """
 
     source: str
-    input: Decimal
-    output: Decimal
-    cached_input: Decimal
-    cache_write: Decimal
+    unit: int
+    input: int
+    output: int
+    cached_input: int
+    cache_write: int
 
     @classmethod
     def per_million(cls, source: str, price: PriceSpec) -> _FlatRates:
         cached = price.input if price.cached_input is None else price.cached_input
         written = price.input if price.cache_write is None else price.cache_write
-        rates = (price.input, price.output, cached, written)
-        return cls(source, *(rate / _PER_MILLION for rate in rates))
+        rates = [Fraction(rate) * NANO_PER_USD / _MILLION for rate in (price.input, price.output, cached, written)]
+        unit = lcm(*(rate.denominator for rate in rates))
+        return cls(source, unit, *(int(rate * unit) for rate in rates))
 
-    def cost(self, usage: TokenUsage) -> Decimal:
+    def cost(self, usage: TokenUsage) -> NanoUsd:
         cached, written = _cache_parts(usage)
         fresh = usage.input - cached - written
-        return fresh * self.input + cached * self.cached_input + written * self.cache_write + usage.output * self.output
+        parts = fresh * self.input + cached * self.cached_input + written * self.cache_write
+        return self._rounded(parts + usage.output * self.output)
 
-    def most(self, usage: TokenUsage) -> Decimal:
-        return usage.input * max(self.input, self.cached_input, self.cache_write) + usage.output * self.output
+    def most(self, usage: TokenUsage) -> NanoUsd:
+        dearest = max(self.input, self.cached_input, self.cache_write)
+        return self._rounded(usage.input * dearest + usage.output * self.output)
+
+    def _rounded(self, parts: int) -> NanoUsd:
+        """Return the nearest nano-dollar, halves to even, as `to_nano_usd` does."""
+        whole, rest = divmod(parts, self.unit)
+        return NanoUsd(whole + (2 * rest + whole % 2 > self.unit))
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +74,7 @@ class _TieredRates:
     provider: str
     source: str = LISTED_SOURCE
 
-    def cost(self, usage: TokenUsage) -> Decimal:
+    def cost(self, usage: TokenUsage) -> NanoUsd:
         cached, written = _cache_parts(usage)
         counted = genai_prices.Usage(
             input_tokens=usage.input,
@@ -69,9 +83,9 @@ class _TieredRates:
             output_tokens=usage.output,
         )
         total: Decimal = genai_prices.calc_price(counted, self.model, provider_id=self.provider).total_price
-        return total
+        return to_nano_usd(total)
 
-    def most(self, usage: TokenUsage) -> Decimal:
+    def most(self, usage: TokenUsage) -> NanoUsd:
         # Prices grow evenly with each part of the input, so a call is dearest where all of it is one part; what is
         # read from a cache is never listed above fresh input.
         fresh = TokenUsage(usage.input, usage.output)
@@ -92,14 +106,14 @@ class PriceList:
 
     def cost(self, model: str, usage: TokenUsage) -> NanoUsd:
         """Return what a call cost, rounded once to the nano-dollar. Raises NotFoundError for an unknown model."""
-        return to_nano_usd(self._of(model).cost(usage))
+        return self._of(model).cost(usage)
 
     def most(self, model: str, usage: TokenUsage) -> NanoUsd:
         """Return the most a call can cost, whichever of its fallbacks answers and however its input meets a cache.
 
         Raises as `cost` does.
         """
-        return max(to_nano_usd(self._of(name).most(usage)) for name in self._answering.get(model, (model,)))
+        return max(self._of(name).most(usage) for name in self._answering.get(model, (model,)))
 
     def source(self, model: str) -> str:
         """Return where a price is from, with the deployment's note on it. Raises NotFoundError for an unknown model."""

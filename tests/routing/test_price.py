@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from routing.completion import TokenUsage
 from routing.deployment import ModelSpec, PriceSpec
 from routing.errors import NotFoundError, UsageError
-from routing.money import NanoUsd, to_nano_usd, to_usd
+from routing.money import NANO_PER_USD, NanoUsd, to_nano_usd, to_usd
 from routing.price import PriceList
 
 counts = st.integers(0, 10_000_000)
@@ -70,7 +70,7 @@ def test_the_parts_of_a_bill_add_up(
     cost = listed.cost("m", usage)
     parts = zip((tokens, answered, cached, written), rates, strict=True)
     exact = sum((count * rate * 1000 for count, rate in parts), Decimal(0))
-    assert abs(cost - exact) <= Decimal("0.5")
+    assert cost == to_nano_usd(exact / NANO_PER_USD)
     assert 0 <= cost <= listed.most("m", usage)
 
 
@@ -80,6 +80,19 @@ def test_a_bill_is_never_negative_whatever_was_counted(tokens: int, cached: int,
     listed = _list(input=2, output=0, cached_input="0.2", cache_write="2.5")
     usage = TokenUsage(tokens, 0, cached, written)
     assert 0 <= listed.cost("m", usage) <= listed.most("m", usage) == tokens * 2500
+
+
+@pytest.mark.parametrize(("tokens", "nano_usd"), [(1, 0), (3, 2), (5, 2), (2, 1), (7, 4)])
+def test_half_a_nano_dollar_goes_to_the_even_side(tokens: int, nano_usd: int) -> None:
+    """At half of one a token."""
+    assert _list(input="0.0005", output=0).cost("m", TokenUsage(tokens, 0)) == nano_usd
+
+
+def test_a_price_of_many_digits_is_kept_whole() -> None:
+    """More of them than decimal arithmetic would keep."""
+    price = "0.0010000000000000000000000000000001"
+    assert _list(input=price, output=0).cost("m", TokenUsage(5 * 10**30, 0)) == 5 * 10**30
+    assert _list(input=price, output=0).cost("m", TokenUsage(6 * 10**30, 0)) == 6 * 10**30 + 1
 
 
 def test_a_token_that_was_read_is_not_paid_for_as_written() -> None:
