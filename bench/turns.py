@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 import redis
 
 from bench.environments import python_of
-from bench.stage import HERE, Queues, Stage, model_server, stage
+from bench.stage import HERE, TIERS, Queues, Stage, model_server, stage
 from producer.embedded.redis_server import EmbeddedRedis
 from storage import jobs
 from workers.settings import read_settings
@@ -163,7 +163,7 @@ class Queued:
 
 
 class Ours:
-    """Worker processes under their supervisor, a ledger, Redis."""
+    """A worker process under its supervisor, a ledger, Redis."""
 
     def __init__(self, at: Stage, supervisor: Supervisor, documents: int) -> None:
         self._at = at
@@ -245,5 +245,7 @@ def _queued(worker: Sequence[str], publish: Sequence[str]) -> Iterator[Turn]:
 
 @contextmanager
 def _ours(ledger: str, documents: int) -> Iterator[Turn]:
-    with stage(Queues(IN_FLIGHT), ledger, SERVER) as at, at.workers(["cheap", "expensive"]) as supervisor:
+    # One process for both queues, as the others have; its gate is the sum of theirs.
+    queues = Queues(IN_FLIGHT // len(TIERS))
+    with stage(queues, ledger, SERVER) as at, at.workers([",".join(TIERS)]) as supervisor:
         yield Ours(at, supervisor, documents)
