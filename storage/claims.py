@@ -73,32 +73,55 @@ def claim(
     lease_ms: int,
     has_day_budget: bool = False,
 ) -> Claim | None:
-    """Take what is free of these items, in one transaction; None where nothing may be claimed.
+    """Take what is free of these items, as `claim_chunks` does; None where nothing may be claimed."""
+    claims = claim_chunks(
+        database,
+        job_id=job_id,
+        tier=tier,
+        chunks={lease_token: positions},
+        lease_ms=lease_ms,
+        has_day_budget=has_day_budget,
+    )
+    return claims.get(lease_token)
+
+
+def claim_chunks(
+    database: Database,
+    *,
+    job_id: int,
+    tier: str,
+    chunks: Mapping[str, Sequence[int]],
+    lease_ms: int,
+    has_day_budget: bool = False,
+) -> dict[str, Claim]:
+    """Take what is free of these items, in one transaction. Positions and claims are by the token of their lease.
 
     Free is: queued in this tier, no lease, due, its job running. The rest is skipped, so that a message that is
-    delivered twice costs nothing. A lease that ran out is the sweeper's to take back, with what was reserved under it.
-    `has_day_budget` tells that a day has one here. Where the day or the job has one, nothing may be called before
-    `storage.paying.pay` has reserved for it.
+    delivered twice costs nothing; a token under which nothing was taken has no claim. A lease that ran out is the
+    sweeper's to take back, with what was reserved under it. `has_day_budget` tells that a day has one here. Where the
+    day or the job has one, nothing may be called before `storage.paying.pay` has reserved for it.
     """
-    given = {
-        "b_job_id": job_id,
-        "b_tier": tier,
-        "b_positions": list(positions),
-        "b_lease_token": lease_token,
-        "b_lease_ms": lease_ms,
-        "b_max_claims": MAX_CLAIMS,
-    }
+    given = {"b_job_id": job_id, "b_tier": tier, "b_lease_ms": lease_ms, "b_max_claims": MAX_CLAIMS}
     if database.is_sqlite:
         with database.write() as connection:
-            rows = _take(connection, given)
+            rows: Sequence[Mapping[Any, Any]] = [
+                row
+                for token, positions in chunks.items()
+                for row in _take(connection, given | {"b_positions": list(positions), "b_lease_token": token})
+            ]
     else:
         # What a chunk of short documents costs PostgreSQL and its client is mostly the number of statements.
+        positions, tokens = zip(*((position, token) for token in chunks for position in chunks[token]), strict=True)
         with database.statement() as connection:
-            rows = connection.execute(TAKE_AT_ONCE, given).mappings().all()
-    if not rows:
-        return None
-    items = tuple(_claimed(job_id, tier, lease_token, row) for row in rows)
-    return Claim(rows[0]["item_budget"], items, to_be_paid=has_day_budget or rows[0]["has_budget"])
+            wanted = given | {"b_positions": list(positions), "b_tokens": list(tokens)}
+            rows = connection.execute(TAKE_AT_ONCE, wanted).mappings().all()
+    taken: defaultdict[str, list[ClaimedItem]] = defaultdict(list)
+    for row in rows:
+        taken[row["lease_token"]].append(_claimed(job_id, tier, row))
+    return {
+        token: Claim(rows[0]["item_budget"], tuple(items), to_be_paid=has_day_budget or rows[0]["has_budget"])
+        for token, items in taken.items()
+    }
 
 
 def _take(connection: Connection, given: Mapping[str, object]) -> Sequence[Mapping[Any, Any]]:
@@ -113,13 +136,13 @@ def _take(connection: Connection, given: Mapping[str, object]) -> Sequence[Mappi
     return [{**taken[document["position"]], **document, **job} for document in documents]
 
 
-def _claimed(job_id: int, tier: str, lease_token: str, item: Mapping[Any, Any]) -> ClaimedItem:
+def _claimed(job_id: int, tier: str, item: Mapping[Any, Any]) -> ClaimedItem:
     return ClaimedItem(
         job_id=job_id,
         position=item["position"],
         tier=tier,
         cause=item["cause"],
-        lease_token=lease_token,
+        lease_token=item["lease_token"],
         custom_id=item["custom_id"],
         text=item["text"],
         metadata=item["metadata"],

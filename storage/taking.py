@@ -1,13 +1,14 @@
 """The statements that lease items and read their documents, put together once.
 
-Their parameters: `b_job_id`, `b_tier`, `b_positions`, `b_lease_token`, `b_lease_ms`, `b_max_claims`.
+Their parameters: `b_job_id`, `b_tier`, `b_positions`, `b_lease_ms`, `b_max_claims`; and `b_lease_token`, or
+`b_tokens`, one for each position.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import BigInteger, bindparam, cast, func, select, update
+from sqlalchemy import BigInteger, Text, bindparam, cast, func, select, update
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlmodel import col
 
@@ -32,19 +33,20 @@ def _is_free() -> tuple[ColumnElement[bool], ...]:
     )
 
 
-def _taking(*which: ColumnElement[bool]) -> ReturningUpdate[*tuple[Any, ...]]:
-    """Return the statement that leases these items."""
+def _taking(token: ColumnElement[Any], *which: ColumnElement[bool]) -> ReturningUpdate[*tuple[Any, ...]]:
+    """Return the statement that leases these items under this token."""
     return (
         update(Item)
         .where(*which)
         .values(
             claims=col(Item.claims) + 1,
-            lease_token=bindparam("b_lease_token"),
+            lease_token=token,
             lease_until_ms=now_ms() + bindparam("b_lease_ms"),
         )
         .returning(
             col(Item.job_id),
             col(Item.position),
+            col(Item.lease_token),
             col(Item.layer),
             col(Item.cause),
             col(Item.decided),
@@ -63,7 +65,9 @@ RUNNING: Select[*tuple[Any, ...]] = select(
 ).where(col(Job.id) == bindparam("b_job_id"), col(Job.state) == JobState.RUNNING)
 """What a claim needs to know of its job; no row where it does not run."""
 _AMONG: BindParameter[Any] = bindparam("b_positions", expanding=True)
-TAKE = _taking(col(Item.job_id) == bindparam("b_job_id"), col(Item.position).in_(_AMONG), *_is_free())
+TAKE = _taking(
+    bindparam("b_lease_token"), col(Item.job_id) == bindparam("b_job_id"), col(Item.position).in_(_AMONG), *_is_free()
+)
 """Leases what is free. SQLite only, where there is one writer."""
 _DOCUMENTS: Select[*tuple[Any, ...]] = select(
     col(DocumentRow.position),
@@ -81,8 +85,13 @@ def _at_once() -> Select[*tuple[Any, ...]]:
     # reads a job of 100 000 for each claim, or looks for the free ones anew for each of them, which takes minutes.
     # Of what is materialized it does not know the job: it looks up one item after the other by the key.
     positions = bindparam("b_positions", type_=ARRAY(BigInteger))
+    tokens = bindparam("b_tokens", type_=ARRAY(Text))
     wanted = (
-        select(cast(bindparam("b_job_id"), BigInteger).label("job_id"), func.unnest(positions).label("position"))
+        select(
+            cast(bindparam("b_job_id"), BigInteger).label("job_id"),
+            func.unnest(positions).label("position"),
+            func.unnest(tokens).label("token"),
+        )
         .cte("wanted")
         .prefix_with("MATERIALIZED")
     )
@@ -93,8 +102,13 @@ def _at_once() -> Select[*tuple[Any, ...]]:
         .with_for_update(skip_locked=True)
         .lateral("item")
     )
-    free = select(item).select_from(wanted.join(item, RUNNING.exists())).cte("free").prefix_with("MATERIALIZED")
-    taken = _taking(col(Item.job_id) == free.c.job_id, col(Item.position) == free.c.position).cte("taken")
+    free = (
+        select(item, wanted.c.token)
+        .select_from(wanted.join(item, RUNNING.exists()))
+        .cte("free")
+        .prefix_with("MATERIALIZED")
+    )
+    taken = _taking(free.c.token, col(Item.job_id) == free.c.job_id, col(Item.position) == free.c.position).cte("taken")
     return _DOCUMENTS.with_only_columns(
         *(column for column in taken.c if column.name not in {"job_id", "position"}),
         *_DOCUMENTS.selected_columns,

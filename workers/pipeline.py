@@ -15,11 +15,12 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from routing.errors import CheapfirstError, ServiceUnreachableError
-from storage import claims, jobs
+from storage import jobs
 from storage.paying import Payment
 from storage.records import ItemRecord, Released
 from storage.states import StopReason
 from workers.chunk import Chunk
+from workers.joint_claims import JointClaims
 from workers.recorder import Finished
 from workers.told_item import told
 
@@ -68,6 +69,7 @@ class Pipeline:
         self._loop = loop
         self._recorder = recorder
         self._payments = payments
+        self._claims = JointClaims(database, leases.lease_ms, has_day_budget=payments.has_day_budget)
         self._stopping = threading.Event()
         self._last_progress = monotonic()
         self._waiting_for_provider = 0
@@ -109,7 +111,7 @@ class Pipeline:
         token = self._leases.take()
         try:
             claimed_at = monotonic()  # before it is asked for, so that nobody trusts what it says for longer
-            claim = self._claim(tier, job_id, positions, token)
+            claim = self._claims.claim(job_id, tier, positions, token)
             if claim is None:
                 return 0
             self._last_progress = monotonic()
@@ -151,17 +153,6 @@ class Pipeline:
             log.error("Job %d cannot run here: %s", job_id, error)  # noqa: TRY400 - the message says it all
             jobs.stop(self._database, job_id, StopReason.TASK_UNUSABLE, str(error))
             return None
-
-    def _claim(self, tier: str, job_id: int, positions: Sequence[int], token: str) -> Claim | None:
-        return claims.claim(
-            self._database,
-            job_id=job_id,
-            tier=tier,
-            positions=positions,
-            lease_token=token,
-            lease_ms=self._leases.lease_ms,
-            has_day_budget=self._payments.has_day_budget,
-        )
 
     def _pay(self, claim: Claim, task: SteeredTask, job_id: int) -> Payment:
         """Reserve for a claim; while the ledger cannot be reached, its items stay in hand."""

@@ -27,6 +27,20 @@ def test_an_item_is_claimed_once(ledger: Database) -> None:
     assert [item.position for item in second.items] == [3]
 
 
+def test_chunks_are_claimed_together_each_under_its_token(ledger: Database) -> None:
+    """What two of them name is one's alone, and where nothing is free there is no claim."""
+    job = running_job(ledger, 6)
+    claim(ledger, job.id, [6], token="earlier")
+    chunks = {"one": [1, 2, 3], "other": [3, 4, 5], "late": [6]}
+    found = claims.claim_chunks(ledger, job_id=job.id, tier="cheap", chunks=chunks, lease_ms=60_000)
+    assert set(found) == {"one", "other"}
+    positions = {token: {item.position for item in found[token].items} for token in found}
+    assert positions["one"] | positions["other"] == {1, 2, 3, 4, 5}
+    assert positions["one"].isdisjoint(positions["other"])
+    assert all(item.lease_token == token for token in found for item in found[token].items)
+    assert claims.extend(ledger, list(found), 60_000) == positions
+
+
 def test_only_the_tier_an_item_waits_in_claims_it(ledger: Database) -> None:
     """A message on the wrong queue is skipped."""
     assert claim(ledger, running_job(ledger, 1).id, [1], tier="expensive") is None
