@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from routing.closest import closest
@@ -96,7 +97,13 @@ def _select(
                 yield from _select(element, steps[position + 1 :], (*before, index))
             return
         value = take(value, step)
-    yield format_path((*taken, *steps)), value
+    yield _written((*taken, *steps)), value
+
+
+@lru_cache(maxsize=4_096)
+def _written(steps: tuple[str | int, ...]) -> str:
+    # The same few paths are asked for of every output.
+    return format_path(steps)
 
 
 def take(value: JsonValue, step: str | int) -> JsonValue:

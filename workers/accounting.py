@@ -206,6 +206,8 @@ class Accountant:
 
 def storable(text: str) -> str:
     """Return text that every ledger can keep: NUL and lone surrogates become the replacement character."""
+    if text.isascii() and "\0" not in text:
+        return text
     return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode("utf-8")
 
 
