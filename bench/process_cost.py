@@ -33,9 +33,13 @@ def resident_mb(roots: Iterable[int]) -> float:
 
 def most_resident_mb(pid: int) -> float:
     """Return what a process has held at once at most so far, in MB."""
+    return status_mb(pid, "VmHWM")
+
+
+def status_mb(pid: int, name: str) -> float:
+    """Return a figure of memory from a process's `status`, in MB; nothing for one that ends this moment."""
     status = Path(f"/proc/{pid}/status").read_text()
-    (most_kb,) = (line.split()[1] for line in status.splitlines() if line.startswith("VmHWM:"))
-    return int(most_kb) * 1024 / 1_000_000
+    return sum(int(line.split()[1]) for line in status.splitlines() if line.startswith(f"{name}:")) * 1024 / 1_000_000
 
 
 def _trees(roots: Iterable[int]) -> Iterator[int]:

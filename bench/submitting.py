@@ -86,6 +86,7 @@ def _measure(at: Stage, rows: Path, items: int) -> dict[str, float]:
         "CPU us a row, command": used.cpu_s / items * 1e6,
         "CPU us a row, PostgreSQL": (cpu_s(postgres) - before_s) / items * 1e6,
         "greatest resident MB, command": used.resident_mb,
+        "of it its own, no page of a file": used.anonymous_mb,
     }
 
 
