@@ -131,7 +131,7 @@ class Steps:
 def name_steps(steps: Steps) -> None:
     """Name everything between a message and what it leads to, in the order of an item's life."""
     steps.around(Channel, "basic_ack", "the acknowledgement")
-    steps.around(claims, "claim", "the claim")
+    steps.around(claims, "claim_chunks", "the claim")
     steps.around(LoopThread, "spawn", "the start of the chunk's items")
     steps.around(Gateway, "complete", "the call")
     steps.around(Turn, "judge", "the checks")

@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
 def let_claims_come_late(monkeypatch: pytest.MonkeyPatch, meanwhile: Callable[[], object]) -> None:
     """Let something happen between a claim and the moment its worker hears of it; not again while that happens."""
-    make, happening = claims.claim, threading.Lock()
+    make, happening = claims.claim_chunks, threading.Lock()
 
-    def late(*arguments: object, **named: object) -> Claim | None:
+    def late(*arguments: object, **named: object) -> dict[str, Claim]:
         given = make(*arguments, **named)  # type: ignore[arg-type]
         if happening.acquire(blocking=False):
             meanwhile()
             happening.release()
         return given
 
-    monkeypatch.setattr(claims, "claim", late)
+    monkeypatch.setattr(claims, "claim_chunks", late)
