@@ -111,10 +111,14 @@ def claim_chunks(
             ]
     else:
         # What a chunk of short documents costs PostgreSQL and its client is mostly the number of statements.
-        positions, tokens = zip(*((position, token) for token in chunks for position in chunks[token]), strict=True)
+        positions = [position for chunk in chunks.values() for position in chunk]
+        tokens = [token for token, chunk in chunks.items() for _ in chunk]
         with database.statement() as connection:
-            wanted = given | {"b_positions": list(positions), "b_tokens": list(tokens)}
-            rows = connection.execute(TAKE_AT_ONCE, wanted).mappings().all()
+            rows = (
+                connection.execute(TAKE_AT_ONCE, given | {"b_positions": positions, "b_tokens": tokens})
+                .mappings()
+                .all()
+            )
     taken: defaultdict[str, list[ClaimedItem]] = defaultdict(list)
     for row in rows:
         taken[row["lease_token"]].append(_claimed(job_id, tier, row))

@@ -22,7 +22,8 @@ class LoopThread:
 
     def __init__(self, black_box: BlackBox | None = None) -> None:
         self.black_box = black_box or BlackBox(None, "")
-        self._loop = asyncio.new_event_loop()
+        import uvloop
+        self._loop = uvloop.new_event_loop()
         self._thread = threading.Thread(target=self._run, name="event-loop", daemon=True)
         self._tasks: set[asyncio.Task[None]] = set()
         self._thread.start()

@@ -31,7 +31,7 @@ def test_chunks_are_claimed_together_each_under_its_token(ledger: Database) -> N
     """What two of them name is one's alone, and where nothing is free there is no claim."""
     job = running_job(ledger, 6)
     claim(ledger, job.id, [6], token="earlier")
-    chunks = {"one": [1, 2, 3], "other": [3, 4, 5], "late": [6]}
+    chunks = {"one": [1, 2, 3], "other": [3, 4, 5], "late": [6], "empty": []}
     found = claims.claim_chunks(ledger, job_id=job.id, tier="cheap", chunks=chunks, lease_ms=60_000)
     assert set(found) == {"one", "other"}
     positions = {token: {item.position for item in found[token].items} for token in found}
@@ -39,6 +39,7 @@ def test_chunks_are_claimed_together_each_under_its_token(ledger: Database) -> N
     assert positions["one"].isdisjoint(positions["other"])
     assert all(item.lease_token == token for token in found for item in found[token].items)
     assert claims.extend(ledger, list(found), 60_000) == positions
+    assert claims.claim_chunks(ledger, job_id=job.id, tier="cheap", chunks={"empty": []}, lease_ms=60_000) == {}
 
 
 def test_only_the_tier_an_item_waits_in_claims_it(ledger: Database) -> None:
