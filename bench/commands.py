@@ -22,10 +22,10 @@ _CHEAPFIRST = Path(sys.executable).with_name("cheapfirst")
 
 @dataclass(frozen=True, slots=True)
 class Used:
-    """What a process used, from its start to its end, its children included. Memory is the greatest.
+    """What a process used, from its start to its end; its children's CPU time is included. Memory is the greatest.
 
-    `anonymous_mb` is what of the resident memory is the process's own: no page of a file, which the kernel can take
-    back.
+    `anonymous_mb`, looked at fifty times a second, is what of the resident memory is the process's own: no page of a
+    file, which the kernel can take back.
     """
 
     took_s: float
@@ -47,4 +47,4 @@ def command(arguments: Sequence[str], environment: Mapping[str, str]) -> Used:
     took_s = time.monotonic() - began
     if process.returncode:
         raise subprocess.CalledProcessError(process.returncode, ["cheapfirst", *arguments])
-    return Used(took_s, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024, anonymous_mb)
+    return Used(took_s, used.ru_utime + used.ru_stime, used.ru_maxrss * 1024 / 1_000_000, anonymous_mb)

@@ -7,9 +7,11 @@ when the recorder has written what they waited for, and the next ones are claime
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
+from collections import deque
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from routing.errors import ServiceUnreachableError
 from storage import claims
 
 if TYPE_CHECKING:
@@ -22,54 +24,77 @@ MOST_ITEMS = 500
 """So many items go together at most, but for a chunk that is larger: their documents come all at once."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Asked:
-    """A chunk that is to be claimed, and what came of it: its claim, None, or the error of the statement."""
+    """A chunk that is to be claimed, and what came of it: its claim, None, or an error.
+
+    Its thread is `called` once that is known, or where it is to make the next statement itself.
+    """
 
     positions: Sequence[int]
     token: str
+    called: threading.Event = field(default_factory=threading.Event)
     is_answered: bool = False
     claim: Claim | None = None
-    error: Exception | None = None
+    error: BaseException | None = None
 
 
 class JointClaims:
-    """Claims chunks for the threads of a process, each of which waits for its own."""
+    """Claims chunks for the threads of a process, each of which waits for its own.
+
+    Of each kind, a job and a tier, one statement is under way at a time. The thread that made it calls those it has
+    answered, and the first of those that came meanwhile, which makes the next one.
+    """
 
     def __init__(self, database: Database, lease_ms: int, *, has_day_budget: bool) -> None:
         self._database = database
         self._lease_ms = lease_ms
         self._has_day_budget = has_day_budget
-        self._waiting: dict[tuple[int, str], list[_Asked]] = {}
         self._lock = threading.Lock()
-        self._claiming = threading.Lock()
+        self._waiting: dict[tuple[int, str], deque[_Asked]] = {}
+        """Who waits for a statement, by kind; there is an entry for as long as somebody makes one."""
 
     def claim(self, job_id: int, tier: str, positions: Sequence[int], token: str) -> Claim | None:
         """Return what was free of a chunk, None where nothing was. Raises as `storage.claims.claim_chunks` does."""
-        asked = _Asked(positions, token)
+        kind, asked = (job_id, tier), _Asked(positions, token)
         with self._lock:
-            self._waiting.setdefault((job_id, tier), []).append(asked)
-        with self._claiming:
-            if not asked.is_answered:  # else it went with one that was asked for before
-                self._answer(job_id, tier, self._next_group(job_id, tier, asked))
+            is_first = kind not in self._waiting
+            self._waiting.setdefault(kind, deque()).append(asked)
+        if not is_first:
+            asked.called.wait()
+        if not asked.is_answered:
+            self._lead(kind)
         if asked.error is not None:
             raise asked.error
         return asked.claim
 
-    def _next_group(self, job_id: int, tier: str, first: _Asked) -> list[_Asked]:
-        """Take a chunk off the list of those that wait, and with it as many of its kind as may go together."""
+    def _lead(self, kind: tuple[int, str]) -> None:
+        group = self._next_group(kind)
+        self._answer(kind, group)
         with self._lock:
-            waiting = self._waiting.pop((job_id, tier))
-            waiting.remove(first)
-            group, items = [first], len(first.positions)
+            waiting = self._waiting[kind]
+            to_call = [*group, waiting[0]] if waiting else group
+            if not waiting:
+                del self._waiting[kind]
+        for asked in to_call:
+            asked.called.set()
+
+    def _next_group(self, kind: tuple[int, str]) -> list[_Asked]:
+        """Take the chunk that waits longest off the list, and with it as many as may go together."""
+        with self._lock:
+            waiting = self._waiting[kind]
+            group = [waiting.popleft()]
+            items = len(group[0].positions)
             while waiting and items + len(waiting[0].positions) <= MOST_ITEMS:
-                group.append(waiting.pop(0))
+                group.append(waiting.popleft())
                 items += len(group[-1].positions)
-            if waiting:
-                self._waiting[job_id, tier] = waiting
         return group
 
-    def _answer(self, job_id: int, tier: str, group: Sequence[_Asked]) -> None:
+    def _answer(self, kind: tuple[int, str], group: Sequence[_Asked]) -> None:
+        """Claim a group; where that fails for another reason than an outage, each by itself: one may be the reason."""
+        job_id, tier = kind
+        error: BaseException | None = None
+        found: dict[str, Claim] = {}
         try:
             found = claims.claim_chunks(
                 self._database,
@@ -79,9 +104,11 @@ class JointClaims:
                 lease_ms=self._lease_ms,
                 has_day_budget=self._has_day_budget,
             )
-        except Exception as error:  # noqa: BLE001 - whatever it is, each of them has it
-            for asked in group:
-                asked.error, asked.is_answered = error, True
-            return
+        except BaseException as raised:  # noqa: BLE001 - whatever it is, nobody may wait for ever
+            if len(group) > 1 and not isinstance(raised, ServiceUnreachableError):
+                for asked in group:
+                    self._answer(kind, [asked])
+                return
+            error = raised
         for asked in group:
-            asked.claim, asked.is_answered = found.get(asked.token), True
+            asked.claim, asked.error, asked.is_answered = found.get(asked.token), error, True

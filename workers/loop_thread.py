@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import uvloop
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
 T = TypeVar("T")
+MOST_HELPERS = 32
+"""Threads for what the loop hands off, such as questions to the ledger; they are started as they are needed."""
 
 
 class LoopThread:
@@ -28,6 +31,8 @@ class LoopThread:
     def __init__(self, black_box: BlackBox | None = None) -> None:
         self.black_box = black_box or BlackBox(None, "")
         self._loop: asyncio.AbstractEventLoop = uvloop.new_event_loop()
+        # From Python 3.13 on, its own number would follow the CPUs this process is bound to (`workers.one_cpu`).
+        self._loop.set_default_executor(ThreadPoolExecutor(MOST_HELPERS, thread_name_prefix="loop-helper"))
         self._thread = threading.Thread(target=self._run, name="event-loop", daemon=True)
         self._tasks: set[asyncio.Task[None]] = set()
         self._thread.start()

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
 MAX_CHUNK = 1000
+MAX_ID = (1 << 63) - 1
+"""A message is hostile input: what the ledger cannot hold is refused before it is asked."""
 VERSION = 1
 PARKED = ".parked"
 """What follows a queue's name in that of the list where its messages of other versions wait."""
@@ -25,8 +27,8 @@ class ChunkMessage(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     v: Literal[1] = 1
-    job: int = Field(ge=1)
-    items: list[Annotated[int, Field(ge=1)]] = Field(min_length=1, max_length=MAX_CHUNK)
+    job: int = Field(ge=1, le=MAX_ID)
+    items: list[Annotated[int, Field(ge=1, le=MAX_ID)]] = Field(min_length=1, max_length=MAX_CHUNK)
 
 
 def is_of_another_version(message: Mapping[str, object]) -> bool:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -48,8 +47,10 @@ class OneCpu:
         self._beats += 1
 
     def _let_kernel_choose(self) -> None:
-        _run_threads_on(self._allowed)
-        asyncio.get_running_loop().call_later(CHOICE_S, self._stay)
+        if _run_threads_on(self._allowed):
+            asyncio.get_running_loop().call_later(CHOICE_S, self._stay)
+        else:  # CPUs were taken away from us, and the kernel has put the threads elsewhere; or a sandbox forbids it
+            self._allowed = frozenset()
 
     def _stay(self) -> None:
         _run_threads_on({_current_cpu()})
@@ -66,9 +67,16 @@ def _current_cpu() -> int:
     return int(fields.split()[_PROCESSOR])
 
 
-def _run_threads_on(cpus: AbstractSet[int]) -> None:
+def _run_threads_on(cpus: AbstractSet[int]) -> bool:
+    """Bind every thread of this process to these CPUs; tell whether the system lets us."""
     for folder in _THREADS.iterdir():
         thread = int(folder.name)
-        with suppress(OSError):  # it has ended, or the system does not let us
+        try:
             os.sched_setaffinity(thread, cpus)
-            os.sched_setscheduler(thread, os.SCHED_BATCH, os.sched_param(0))
+            if os.sched_getscheduler(thread) == os.SCHED_OTHER:  # any other policy is somebody's choice
+                os.sched_setscheduler(thread, os.SCHED_BATCH, os.sched_param(0))
+        except ProcessLookupError:
+            continue  # it has ended
+        except OSError:
+            return False
+    return True

@@ -106,7 +106,7 @@ class Recorder:
             self._hurry.wait(max(0.0, due_at - monotonic()))
 
     def _is_hurried(self) -> bool:
-        return self._closing.is_set() or self._queue.qsize() >= GROUP_SIZE
+        return self._closing.is_set() or self._queue.qsize() >= GROUP_SIZE - 1  # one is in hand
 
     def _gathered(self, group: list[Finished]) -> tuple[list[Finished], bool]:
         with suppress(queue.Empty):

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from time import monotonic
 
 import pytest
+from sqlalchemy.exc import DBAPIError
 
 from routing.errors import ServiceUnreachableError
 from storage import claims
@@ -74,7 +75,7 @@ def test_chunks_of_another_kind_go_by_themselves(
     _wait_until(lambda: len(statements.tokens) == 1)
     other_tier = threads.submit(joint.claim, job, "expensive", [2], "dear")
     other_job = threads.submit(joint.claim, job + 1, "cheap", [3], "strange")
-    _wait_until(lambda: _waiting(joint) == 2)
+    _wait_until(lambda: len(statements.tokens) == 3)  # nobody waits for another kind
     statements.may_go.release(3)
     assert _positions(first) == [1]
     assert other_tier.result(10) is None
@@ -115,6 +116,40 @@ def test_an_outage_is_told_to_everybody_who_waits(
         with pytest.raises(ServiceUnreachableError, match="away"):
             found.result(10)
     assert len(statements.tokens) == 2
+
+
+def test_who_is_answered_waits_for_no_other_statement(
+    ledger: Database, statements: Statements, threads: ThreadPoolExecutor
+) -> None:
+    """The one that came meanwhile makes the next statement."""
+    job, joint = running_job(ledger, 4).id, JointClaims(ledger, 60_000, has_day_budget=False)
+    first = threads.submit(joint.claim, job, "cheap", [1], "first")
+    _wait_until(lambda: len(statements.tokens) == 1)
+    second = threads.submit(joint.claim, job, "cheap", [2], "second")
+    _wait_until(lambda: _waiting(joint) == 1)
+    statements.may_go.release()
+    assert _positions(first) == [1]
+    _wait_until(lambda: len(statements.tokens) == 2)
+    assert not second.done()
+    statements.may_go.release()
+    assert _positions(second) == [2]
+
+
+def test_a_chunk_that_cannot_be_claimed_fails_alone(
+    ledger: Database, statements: Statements, threads: ThreadPoolExecutor
+) -> None:
+    """The others of its statement are claimed each by itself."""
+    job, joint = running_job(ledger, 4).id, JointClaims(ledger, 60_000, has_day_budget=False)
+    first = threads.submit(joint.claim, job, "cheap", [1], "first")
+    _wait_until(lambda: len(statements.tokens) == 1)
+    good = threads.submit(joint.claim, job, "cheap", [2], "good")
+    bad = threads.submit(joint.claim, job, "cheap", [1 << 70], "bad")
+    _wait_until(lambda: _waiting(joint) == 2)
+    statements.may_go.release(4)
+    assert _positions(first) == [1]
+    assert _positions(good) == [2]
+    with pytest.raises((DBAPIError, OverflowError)):
+        bad.result(10)
 
 
 def _positions(found: Future[Claim | None]) -> list[int]:

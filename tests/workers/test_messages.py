@@ -27,6 +27,8 @@ def test_every_item_is_in_exactly_one_message_of_its_job(items: dict[int, set[in
         {"v": 1, "job": 0, "items": [1]},
         {"v": 1, "job": 1, "items": []},
         {"v": 1, "job": 1, "items": ["1"]},
+        {"v": 1, "job": 1, "items": [1 << 63]},
+        {"v": 1, "job": 1 << 63, "items": [1]},
         {"v": 1, "job": 1, "items": [1] * 1001},
         {"v": 1, "job": 1, "items": [1], "text": "a document"},
     ],

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from time import monotonic
 
@@ -28,8 +28,9 @@ def loop() -> Iterator[LoopThread]:
         yield running
     for folder in Path("/proc/self/task").iterdir():
         thread = int(folder.name)
-        os.sched_setaffinity(thread, allowed)
-        os.sched_setscheduler(thread, policy, os.sched_param(0))
+        with suppress(ProcessLookupError):  # one that has just ended
+            os.sched_setaffinity(thread, allowed)
+            os.sched_setscheduler(thread, policy, os.sched_param(0))
 
 
 def test_all_threads_stay_where_the_loop_was_found(loop: LoopThread) -> None:
@@ -48,7 +49,12 @@ def test_a_cpu_is_chosen_anew_after_some_beats(loop: LoopThread, monkeypatch: py
     """The kernel may move the threads again in between; until then nothing is touched."""
     allowed = os.sched_getaffinity(0)
     asked: list[set[int]] = []
-    monkeypatch.setattr(one_cpu, "_run_threads_on", lambda cpus: asked.append(set(cpus)))
+
+    def run_on(cpus: set[int]) -> bool:
+        asked.append(set(cpus))
+        return True
+
+    monkeypatch.setattr(one_cpu, "_run_threads_on", run_on)
     bound = OneCpu(loop)
     for _ in range(CHOSEN_FOR_BEATS):
         bound.beat()
@@ -58,6 +64,24 @@ def test_a_cpu_is_chosen_anew_after_some_beats(loop: LoopThread, monkeypatch: py
     bound.beat()
     _wait_until(lambda: len(asked) == 4)
     assert asked[2] == allowed
+
+
+def test_where_the_system_refuses_nothing_is_bound_any_more(loop: LoopThread, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where a container is moved to other CPUs: the kernel has spread the threads over those."""
+    asked: list[set[int]] = []
+
+    def refuse(cpus: set[int]) -> bool:
+        asked.append(cpus)
+        return False
+
+    monkeypatch.setattr(one_cpu, "_run_threads_on", refuse)
+    bound = OneCpu(loop)
+    bound.beat()
+    loop.wait_for(_nothing())
+    for _ in range(CHOSEN_FOR_BEATS):
+        bound.beat()
+    loop.wait_for(_nothing())
+    assert len(asked) == 1
 
 
 def test_one_cpu_is_not_bound(loop: LoopThread, monkeypatch: pytest.MonkeyPatch) -> None:
