@@ -2,8 +2,8 @@
 
 A cascade with 1.25 calls per document: one document in four fails the cheap tier's checks. Real Redis, PostgreSQL and
 HTTP on loopback; the model server answers after a fixed latency. Counted is the CPU time of the worker processes, user
-and system, between the first and the last item, from /proc; that of PostgreSQL and the model server is told apart. Each
-run starts its services anew; the median of the runs is printed.
+and system, between the first and the last item, from /proc; that of Redis, PostgreSQL and the model server is told
+apart. Each run starts its services anew; the median of the runs is printed.
 
     python bench/documents.py [--documents 10000] [--runs 3] [--latency-ms 200] [--in-flight 200] [--chunk 16]
                               [--processes 1] [--together] [--ledger postgresql] [--http-client pyreqwest]
@@ -63,7 +63,7 @@ def _measure(at: Stage, options: argparse.Namespace) -> dict[str, float]:
     job = at.submit(options.documents, HARD_EVERY)
     queues = [",".join(TIERS)] if options.together else TIERS
     with at.workers(queues * options.processes) as workers:
-        costs = {"worker CPU": workers.pids, "model server CPU": [at.server.pid]}
+        costs = {"worker CPU": workers.pids, "Redis CPU": [at.broker_pid], "model server CPU": [at.server.pid]}
         if at.postgres is not None:
             costs["PostgreSQL CPU"] = [at.postgres.pid]
         before = {name: cpu_s(pids) for name, pids in costs.items()}

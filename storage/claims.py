@@ -104,11 +104,7 @@ def claim_chunks(
     given = {"b_job_id": job_id, "b_tier": tier, "b_lease_ms": lease_ms, "b_max_claims": MAX_CLAIMS}
     if database.is_sqlite:
         with database.write() as connection:
-            rows: Sequence[Mapping[Any, Any]] = [
-                row
-                for token, positions in chunks.items()
-                for row in _take(connection, given | {"b_positions": list(positions), "b_lease_token": token})
-            ]
+            rows = _take(connection, given, chunks)
     else:
         # What a chunk of short documents costs PostgreSQL and its client is mostly the number of statements.
         positions = [position for chunk in chunks.values() for position in chunk]
@@ -128,16 +124,21 @@ def claim_chunks(
     }
 
 
-def _take(connection: Connection, given: Mapping[str, object]) -> Sequence[Mapping[Any, Any]]:
+def _take(
+    connection: Connection, given: Mapping[str, object], chunks: Mapping[str, Sequence[int]]
+) -> Sequence[Mapping[Any, Any]]:
     """Return what `TAKE_AT_ONCE` would, from a statement each."""
     job = connection.execute(RUNNING, given).mappings().one_or_none()
     if job is None:
         return ()
-    taken = {row["position"]: row for row in connection.execute(TAKE, given).mappings()}
-    if not taken:
-        return ()
-    documents = connection.execute(DOCUMENTS_OF_TAKEN, {**given, "b_positions": list(taken)}).mappings()
-    return [{**taken[document["position"]], **document, **job} for document in documents]
+    rows: list[Mapping[Any, Any]] = []
+    for token, positions in chunks.items():
+        wanted = {**given, "b_positions": list(positions), "b_lease_token": token}
+        taken = {row["position"]: row for row in connection.execute(TAKE, wanted).mappings()}
+        if taken:
+            documents = connection.execute(DOCUMENTS_OF_TAKEN, {**given, "b_positions": list(taken)}).mappings()
+            rows += [{**taken[document["position"]], **document, **job} for document in documents]
+    return rows
 
 
 def _claimed(job_id: int, tier: str, item: Mapping[Any, Any]) -> ClaimedItem:

@@ -92,23 +92,26 @@ class JointClaims:
 
     def _answer(self, kind: tuple[int, str], group: Sequence[_Asked]) -> None:
         """Claim a group; where that fails for another reason than an outage, each by itself: one may be the reason."""
-        job_id, tier = kind
-        error: BaseException | None = None
-        found: dict[str, Claim] = {}
         try:
-            found = claims.claim_chunks(
-                self._database,
-                job_id=job_id,
-                tier=tier,
-                chunks={asked.token: asked.positions for asked in group},
-                lease_ms=self._lease_ms,
-                has_day_budget=self._has_day_budget,
-            )
-        except BaseException as raised:  # noqa: BLE001 - whatever it is, nobody may wait for ever
-            if len(group) > 1 and not isinstance(raised, ServiceUnreachableError):
+            found = self._claimed(kind, group)
+        except BaseException as error:  # noqa: BLE001 - whatever it is, nobody may wait for ever
+            if len(group) > 1 and not isinstance(error, ServiceUnreachableError):
                 for asked in group:
                     self._answer(kind, [asked])
-                return
-            error = raised
-        for asked in group:
-            asked.claim, asked.error, asked.is_answered = found.get(asked.token), error, True
+            else:
+                for asked in group:
+                    asked.error, asked.is_answered = error, True
+        else:
+            for asked in group:
+                asked.claim, asked.is_answered = found.get(asked.token), True
+
+    def _claimed(self, kind: tuple[int, str], group: Sequence[_Asked]) -> dict[str, Claim]:
+        job_id, tier = kind
+        return claims.claim_chunks(
+            self._database,
+            job_id=job_id,
+            tier=tier,
+            chunks={asked.token: asked.positions for asked in group},
+            lease_ms=self._lease_ms,
+            has_day_budget=self._has_day_budget,
+        )

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from time import monotonic
 
 import pytest
 
+from tests.faults.scene import wait_until
 from workers import one_cpu
 from workers.loop_thread import LoopThread
 from workers.one_cpu import CHOSEN_FOR_BEATS, OneCpu
@@ -37,7 +37,7 @@ def test_all_threads_stay_where_the_loop_was_found(loop: LoopThread) -> None:
     """Those that were there before, the main one among them, and those that are started later."""
     with _waiting_thread() as before:
         OneCpu(loop).beat()
-        _wait_until(lambda: len(_cpus(before)) == 1)
+        assert wait_until(lambda: len(_cpus(before)) == 1, 10) is not None
         chosen = _cpus(before)
         assert _cpus(threading.get_native_id()) == chosen
         assert os.sched_getscheduler(before) == os.SCHED_BATCH
@@ -58,11 +58,11 @@ def test_a_cpu_is_chosen_anew_after_some_beats(loop: LoopThread, monkeypatch: py
     bound = OneCpu(loop)
     for _ in range(CHOSEN_FOR_BEATS):
         bound.beat()
-    _wait_until(lambda: len(asked) == 2)
+    assert wait_until(lambda: len(asked) == 2, 10) is not None
     assert asked[0] == allowed
     assert len(asked[1]) == 1
     bound.beat()
-    _wait_until(lambda: len(asked) == 4)
+    assert wait_until(lambda: len(asked) == 4, 10) is not None
     assert asked[2] == allowed
 
 
@@ -96,13 +96,6 @@ def test_one_cpu_is_not_bound(loop: LoopThread, monkeypatch: pytest.MonkeyPatch)
 
 def _cpus(thread: int) -> set[int]:
     return os.sched_getaffinity(thread)
-
-
-def _wait_until(condition: Callable[[], bool]) -> None:
-    deadline, pause = monotonic() + 10, threading.Event()
-    while not condition():
-        assert monotonic() < deadline
-        pause.wait(0.01)
 
 
 @contextmanager
