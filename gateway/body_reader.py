@@ -36,37 +36,42 @@ class BodyReader:
         self._unsized = asyncio.Semaphore(UNSIZED_AT_ONCE)
         self._large = asyncio.Semaphore(LARGE_AT_ONCE)
 
-    async def read(self, parts: AsyncIterator[bytes], length: int | None) -> bytes:
+    def takes_whole(self, length: int | None) -> bool:
+        """Tell whether a body of this length may be read in one piece, and by anybody: it is known to be small."""
+        return length is not None and length <= min(LARGE_FROM_BYTES, self._max_body_bytes)
+
+    async def read(self, parts: AsyncIterator[bytes], length: int | None, deadline: float) -> bytes:
         """Return the parts of a body of this many bytes, None where nobody said, as one.
 
-        Raises ProviderTroubleError past the cap, and before anything is read where the length alone is.
+        Its turn is waited for until `deadline`, by the event loop's clock. Raises TimeoutError then, and
+        ProviderTroubleError past the cap, before anything is read where the length alone is.
         """
         body = bytearray()
         try:
             if length is None:
-                await self._read_unsized(body, parts)
+                await self._read_unsized(body, parts, deadline)
             else:
-                await self._read_sized(body, parts, length)
+                await self._read_sized(body, parts, length, deadline)
             return bytes(body)
         finally:
             body.clear()  # the traceback of an error would keep it for a while
 
-    async def _read_sized(self, body: bytearray, parts: AsyncIterator[bytes], length: int) -> None:
+    async def _read_sized(self, body: bytearray, parts: AsyncIterator[bytes], length: int, deadline: float) -> None:
         if length > self._max_body_bytes:
             raise self._too_large()
         if length > LARGE_FROM_BYTES:
-            await self._read_large(body, parts)
+            await self._read_large(body, parts, deadline)
         else:
             await self._read_to_the_end(body, parts)
 
-    async def _read_unsized(self, body: bytearray, parts: AsyncIterator[bytes]) -> None:
+    async def _read_unsized(self, body: bytearray, parts: AsyncIterator[bytes], deadline: float) -> None:
         if await _grows_beyond(FIRST_BYTES, body, parts):
-            async with self._unsized:
+            async with asyncio.timeout_at(deadline), self._unsized:
                 if await _grows_beyond(LARGE_FROM_BYTES, body, parts):
-                    await self._read_large(body, parts)
+                    await self._read_large(body, parts, deadline)
 
-    async def _read_large(self, body: bytearray, parts: AsyncIterator[bytes]) -> None:
-        async with self._large:
+    async def _read_large(self, body: bytearray, parts: AsyncIterator[bytes], deadline: float) -> None:
+        async with asyncio.timeout_at(deadline), self._large:
             await self._read_to_the_end(body, parts)
 
     async def _read_to_the_end(self, body: bytearray, parts: AsyncIterator[bytes]) -> None:

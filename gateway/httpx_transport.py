@@ -30,8 +30,9 @@ class HttpxTransport:
     async def post(self, url: str, headers: Mapping[str, str], body: bytes, timeout_s: float) -> HttpAnswer:
         """Send one request and return its answer, as the port says."""
         try:
-            async with asyncio.timeout(timeout_s):
-                return await self._exchange(url, headers, body)
+            deadline = asyncio.get_running_loop().time() + timeout_s
+            async with asyncio.timeout_at(deadline):
+                return await self._exchange(url, headers, body, deadline)
         except TimeoutError:
             raise ProviderTroubleError(f"No answer within {timeout_s:g} s.", Trouble.TIMEOUT) from None
         except (httpx.InvalidURL, httpx.UnsupportedProtocol, httpx.LocalProtocolError, ValueError):
@@ -41,11 +42,11 @@ class HttpxTransport:
         except (httpx.HTTPError, OSError) as error:
             raise ProviderTroubleError(f"No answer ({type(error).__name__}).", Trouble.UNREACHABLE) from None
 
-    async def _exchange(self, url: str, headers: Mapping[str, str], body: bytes) -> HttpAnswer:
+    async def _exchange(self, url: str, headers: Mapping[str, str], body: bytes, deadline: float) -> HttpAnswer:
         client = self._direct_client if stays_here(url) else self._client
         async with client.stream("POST", url, headers={**headers, **_ENCODING}, content=body) as response:
             parts = _decoded(response.aiter_raw(), response.headers.get("content-encoding", "identity").lower())
-            body = await self._bodies.read(parts, stated_length(response.headers))
+            body = await self._bodies.read(parts, stated_length(response.headers), deadline)
             return HttpAnswer(response.status_code, response.headers, body)
 
     async def aclose(self) -> None:

@@ -60,7 +60,8 @@ def test_as_many_are_read_at_once_as_their_size_allows(
     async def read_all() -> list[bytes]:
         reader = BodyReader(MAX_BODY_BYTES)
         whole = body_bytes // _PART * _PART
-        return await asyncio.gather(*(reader.read(bodies.parts(), whole if told else None) for _ in range(40)))
+        deadline = asyncio.get_running_loop().time() + 60
+        return await asyncio.gather(*(reader.read(bodies.parts(), whole if told else None, deadline) for _ in range(40)))
 
     assert {len(body) for body in asyncio.run(read_all())} == {body_bytes // _PART * _PART}
     assert bodies.most_under_way == at_once
