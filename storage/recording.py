@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from sqlalchemy import BigInteger, bindparam, case, select, tuple_, update
@@ -14,7 +15,7 @@ from storage.canary_tallies import add_canary_outcomes
 from storage.clock import now_ms
 from storage.fixes import add_fixes
 from storage.item_changes import change_items
-from storage.records import Accepted, Failed, Measured
+from storage.records import ENDS, Failed
 from storage.recordset import insert_rows, recordset, written
 from storage.reserving import add_to_day
 from storage.router_tables import DecisionRow
@@ -90,10 +91,11 @@ def _held(connection: Connection, records: Sequence[ItemRecord]) -> dict[tuple[i
     """Return what is reserved for each item whose lease is still the one it was claimed under."""
     tokens = {record.key: record.lease_token for record in records}
     if connection.dialect.name == "sqlite":
-        rows = connection.execute(_LOCKED.where(tuple_(col(Item.job_id), col(Item.position)).in_(sorted(tokens))))
+        found = connection.execute(_LOCKED.where(tuple_(col(Item.job_id), col(Item.position)).in_(sorted(tokens))))
     else:
         keys = [{"job_id": job_id, "position": position} for job_id, position in tokens]
-        rows = connection.execute(_LOCKED_OF_MANY, written(keys))
+        found = connection.execute(_LOCKED_OF_MANY, written(keys))
+    rows = found.all()  # one by one they would be asked for, a call of the driver each
     return {(job, position): reserved for job, position, token, reserved in rows if token == tokens[job, position]}
 
 
@@ -107,24 +109,34 @@ _LOCKED_OF_MANY = _LOCKED.where(col(Item.job_id) == _keys.c.job_id, col(Item.pos
 
 
 def _change_jobs(connection: Connection, records: Iterable[ItemRecord], held: Mapping[tuple[int, int], int]) -> None:
-    jobs: defaultdict[int, Counter[str]] = defaultdict(Counter)
+    jobs: defaultdict[int, _JobChange] = defaultdict(_JobChange)
     for record in records:
-        change = jobs[record.job_id]
-        change["cost"] += record.cost_nano_usd
-        change["cache_saved"] += sum(attempt.saved_nano_usd for attempt in record.attempts)
-        if record.key in held:
-            change["reserved"] += held[record.key]
-            change["done"] += isinstance(record.next, Accepted | Measured)
-            change["failed"] += isinstance(record.next, Failed)
-            change["baseline"] += record.baseline_nano_usd if isinstance(record.next, _ENDS) else 0
-    names = ("cost", "cache_saved", "reserved", "done", "failed", "baseline")
-    connection.execute(
-        _ADD_TO_JOB,
-        [{"b_job_id": job_id} | {f"b_{name}": jobs[job_id][name] for name in names} for job_id in sorted(jobs)],
-    )
+        change, reserved = jobs[record.job_id], held.get(record.key)
+        for attempt in record.attempts:
+            change.b_cost += attempt.cost_nano_usd
+            change.b_cache_saved += attempt.saved_nano_usd
+        if reserved is not None:
+            change.b_reserved += reserved
+            if isinstance(record.next, ENDS):
+                has_failed = isinstance(record.next, Failed)
+                change.b_done += not has_failed
+                change.b_failed += has_failed
+                change.b_baseline += record.baseline_nano_usd
+    connection.execute(_ADD_TO_JOB, [{"b_job_id": job_id} | asdict(jobs[job_id]) for job_id in sorted(jobs)])
 
 
-_ENDS = (Accepted, Failed, Measured)
+@dataclass(slots=True)
+class _JobChange:
+    """What `_ADD_TO_JOB` adds to a job, by the names of its parameters."""
+
+    b_cost: int = 0
+    b_cache_saved: int = 0
+    b_reserved: int = 0
+    b_done: int = 0
+    b_failed: int = 0
+    b_baseline: int = 0
+
+
 _ends = col(Job.items_done) + bindparam("b_done") + col(Job.items_failed) + bindparam("b_failed") == col(
     Job.items_total
 )

@@ -170,6 +170,10 @@ class Released:
 
 
 Next: TypeAlias = Accepted | Failed | Routed | Escalated | HeldOut | Measured | Released
+ENDS = (Accepted, Failed, Measured)
+"""After these an item is finished."""
+MOVES_ON = (Routed, Escalated, HeldOut)
+"""After these it waits in another tier, their `tier`."""
 
 
 class ItemRecord(NamedTuple):
@@ -205,4 +209,4 @@ class ItemRecord(NamedTuple):
     @property
     def cost_nano_usd(self) -> int:
         """What this claim cost."""
-        return sum(attempt.cost_nano_usd for attempt in self.attempts)
+        return sum([attempt.cost_nano_usd for attempt in self.attempts])

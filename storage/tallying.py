@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from dataclasses import astuple, dataclass, fields
 from typing import TYPE_CHECKING
 
 from sqlalchemy import bindparam, update
 from sqlmodel import col
 
-from storage.records import Accepted, Escalated, Failed, HeldOut, Measured, Released, Routed
+from storage.records import MOVES_ON, Accepted, Escalated, Failed, HeldOut, Released, Routed
 from storage.states import AttemptOutcome
 from storage.tables import FailureTally, TierTally
 
@@ -25,13 +26,14 @@ def change_tallies(
     database: Database, connection: Connection, records: Iterable[ItemRecord], held: Mapping[tuple[int, int], int]
 ) -> None:
     """Add what these records did to the tallies of their jobs; only `held` items moved, every call was paid for."""
-    tiers: defaultdict[tuple[int, str], Counter[str]] = defaultdict(Counter)
+    tiers: defaultdict[tuple[int, str], _TierChange] = defaultdict(_TierChange)
     failures: Counter[tuple[int, str, str, str]] = Counter()
     for record in records:
         _count_attempts(tiers, record)
         if record.key in held:
             _count_move(tiers, record)
-            failures.update((record.job_id, record.tier, check, name) for check, name in record.failed_checks)
+            for check, name in record.failed_checks:
+                failures[record.job_id, record.tier, check, name] += 1
     connection.execute(_ADD_TO_TIER, [_tier_values(key, tiers[key]) for key in sorted(tiers)])
     if failures:
         statement = database.insert(FailureTally)
@@ -47,21 +49,26 @@ def change_tallies(
         )
 
 
-_TIER_COLUMNS = (
-    "queued",
-    "attempts",
-    "accepted",
-    "escalated",
-    "failed",
-    "routed",
-    "review",
-    "troubles",
-    "cache_hits",
-    "input_tokens",
-    "output_tokens",
-    "estimated_tokens",
-    "cost_nano_usd",
-)
+@dataclass(slots=True)
+class _TierChange:
+    """What is added to each column of a tier's tally."""
+
+    queued: int = 0
+    attempts: int = 0
+    accepted: int = 0
+    escalated: int = 0
+    failed: int = 0
+    routed: int = 0
+    review: int = 0
+    troubles: int = 0
+    cache_hits: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    estimated_tokens: int = 0
+    cost_nano_usd: int = 0
+
+
+_TIER_COLUMNS = tuple(field.name for field in fields(_TierChange))
 _ADD_TO_TIER = (
     update(TierTally)
     .where(col(TierTally.job_id) == bindparam("b_job_id"), col(TierTally.tier) == bindparam("b_tier"))
@@ -69,40 +76,40 @@ _ADD_TO_TIER = (
 )
 
 
-def _tier_values(key: tuple[int, str], change: Counter[str]) -> dict[str, object]:
-    return {"b_job_id": key[0], "b_tier": key[1]} | {f"b_{name}": change[name] for name in _TIER_COLUMNS}
+def _tier_values(key: tuple[int, str], change: _TierChange) -> dict[str, object]:
+    columns = zip(_TIER_COLUMNS, astuple(change), strict=True)
+    return {"b_job_id": key[0], "b_tier": key[1]} | {f"b_{name}": by for name, by in columns}
 
 
-def _count_attempts(tiers: defaultdict[tuple[int, str], Counter[str]], record: ItemRecord) -> None:
+def _count_attempts(tiers: defaultdict[tuple[int, str], _TierChange], record: ItemRecord) -> None:
     change = tiers[record.job_id, record.tier]
     for attempt in record.attempts:
-        change["attempts"] += 1
-        change["cache_hits"] += attempt.cache_hit
-        change["troubles"] += attempt.outcome is AttemptOutcome.PROVIDER_TROUBLE
-        change["input_tokens"] += attempt.input_tokens
-        change["output_tokens"] += attempt.output_tokens
-        change["cost_nano_usd"] += attempt.cost_nano_usd
+        change.attempts += 1
+        change.cache_hits += attempt.cache_hit
+        change.troubles += attempt.outcome is AttemptOutcome.PROVIDER_TROUBLE
+        change.input_tokens += attempt.input_tokens
+        change.output_tokens += attempt.output_tokens
+        change.cost_nano_usd += attempt.cost_nano_usd
         if attempt.tokens_estimated:
-            change["estimated_tokens"] += attempt.input_tokens + attempt.output_tokens
+            change.estimated_tokens += attempt.input_tokens + attempt.output_tokens
 
 
-def _count_move(tiers: defaultdict[tuple[int, str], Counter[str]], record: ItemRecord) -> None:
-    here = tiers[record.job_id, record.tier]
-    match record.next:
+def _count_move(tiers: defaultdict[tuple[int, str], _TierChange], record: ItemRecord) -> None:
+    here, following = tiers[record.job_id, record.tier], record.next
+    if isinstance(following, Released):
+        return
+    here.queued -= 1
+    match following:
         case Accepted():
-            here.update(accepted=1, queued=-1, review=int(record.next.needs_review))
+            here.accepted += 1
+            here.review += following.needs_review
         case Failed():
-            here.update(failed=1, queued=-1)
+            here.failed += 1
         case Routed():
-            here.update(routed=1, queued=-1)
-            tiers[record.job_id, record.next.tier]["queued"] += 1
+            here.routed += 1
         case Escalated():
-            here.update(escalated=1, queued=-1)
-            tiers[record.job_id, record.next.tier]["queued"] += 1
+            here.escalated += 1
         case HeldOut():
-            here.update(accepted=1, queued=-1)
-            tiers[record.job_id, record.next.tier]["queued"] += 1
-        case Measured():
-            here.update(queued=-1)
-        case Released():
-            pass
+            here.accepted += 1
+    if isinstance(following, MOVES_ON):
+        tiers[record.job_id, following.tier].queued += 1

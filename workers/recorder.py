@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from routing.errors import ServiceUnreachableError
 from storage import recording
 from storage.database import kind_of
-from storage.records import Escalated, HeldOut, Routed
+from storage.records import MOVES_ON
 from workers.pace import Pace
 from workers.telemetry_setup import tell
 from workers.told_item import told
@@ -149,7 +149,7 @@ class Recorder:
     def _settle(self, group: list[Finished], changed: frozenset[tuple[int, int]]) -> None:
         for finished in group:
             record = finished.record
-            if isinstance(record.next, Routed | Escalated | HeldOut) and record.key in changed:
+            if isinstance(record.next, MOVES_ON) and record.key in changed:
                 if not self._to_hand_on:
                     self._hand_on_at = monotonic() + HAND_ON_WAIT_S
                 self._to_hand_on.setdefault(record.next.tier, []).append(record.key)
