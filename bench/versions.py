@@ -11,7 +11,6 @@ median of the rounds' ratios. The other version is a checkout of its own, whose 
 from __future__ import annotations
 
 import argparse
-import os
 import re
 import statistics
 import subprocess
@@ -54,9 +53,8 @@ def _round(number: int, before: Path, options: Sequence[str]) -> tuple[dict[str,
 def _figures(checkout: Path, options: Sequence[str]) -> dict[str, float]:
     """Return what a version's benchmark prints. Raises CalledProcessError where it fails."""
     ran = subprocess.run(
-        [sys.executable, "bench/documents.py", "--runs", "1", *options],
+        ["env", f"PYTHONPATH={checkout}", sys.executable, "bench/documents.py", "--runs", "1", *options],
         cwd=checkout,
-        env=os.environ | {"PYTHONPATH": str(checkout)},
         stdout=subprocess.PIPE,
         text=True,
         check=True,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import bindparam, update
 from sqlmodel import col
 
-from storage.records import MOVES_ON, Accepted, Escalated, Failed, HeldOut, Released, Routed
+from storage.records import MOVES_ON, Accepted, Escalated, Failed, HeldOut, Measured, Released, Routed
 from storage.states import AttemptOutcome
 from storage.tables import FailureTally, TierTally
 
@@ -111,5 +111,7 @@ def _count_move(tiers: defaultdict[tuple[int, str], _TierChange], record: ItemRe
             here.escalated += 1
         case HeldOut():
             here.accepted += 1
+        case Measured():
+            pass
     if isinstance(following, MOVES_ON):
         tiers[record.job_id, following.tier].queued += 1

@@ -60,11 +60,32 @@ def test_as_many_are_read_at_once_as_their_size_allows(
     async def read_all() -> list[bytes]:
         reader = BodyReader(MAX_BODY_BYTES)
         whole = body_bytes // _PART * _PART
-        deadline = asyncio.get_running_loop().time() + 60
-        return await asyncio.gather(*(reader.read(bodies.parts(), whole if told else None, deadline) for _ in range(40)))
+        length, deadline = whole if told else None, asyncio.get_running_loop().time() + 60
+        return await asyncio.gather(*(reader.read(bodies.parts(), length, deadline) for _ in range(40)))
 
     assert {len(body) for body in asyncio.run(read_all())} == {body_bytes // _PART * _PART}
     assert bodies.most_under_way == at_once
+
+
+def test_nobody_waits_for_a_turn_beyond_the_deadline() -> None:
+    """The bodies under way may never end."""
+
+    async def endless() -> AsyncIterator[bytes]:
+        yield bytes(LARGE_FROM_BYTES)
+        await asyncio.Event().wait()
+
+    async def read_one_more() -> None:
+        reader = BodyReader(MAX_BODY_BYTES)
+        now = asyncio.get_running_loop().time()
+        length = 2 * LARGE_FROM_BYTES
+        under_way = [asyncio.create_task(reader.read(endless(), length, now + 60)) for _ in range(LARGE_AT_ONCE)]
+        await asyncio.sleep(0)
+        with pytest.raises(TimeoutError):
+            await reader.read(endless(), length, now + 0.05)
+        for task in under_way:
+            task.cancel()
+
+    asyncio.run(read_one_more())
 
 
 @pytest.mark.parametrize(
