@@ -84,7 +84,7 @@ def select(output: JsonValue, steps: Sequence[str | int]) -> Iterator[tuple[str,
 
     EACH over null, or over what is no list, means no values.
     """
-    yield from _select(output, tuple(steps), ())
+    return _select(output, tuple(steps), ())
 
 
 def _select(

@@ -9,7 +9,7 @@ from routing.field_path import below, parse_path, select
 from routing.verdict import CheckName, Failure, Span
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from routing.checks.check import Evidence
     from routing.grounding.source_text import SourceText
@@ -32,12 +32,13 @@ class GroundingCheck:
         failures: list[Failure] = []
         spans: dict[str, Span] = {}
         for field in self._fields:
-            for path, value in _leaves(select(evidence.output, field)):
-                found = _find(value, evidence.source)
-                if isinstance(found, Span):
-                    spans[path] = found
-                elif found:
-                    failures.append(Failure(CheckName.GROUNDING, path, found))
+            for place, value in select(evidence.output, field):
+                for path, leaf in _leaves(place, value):
+                    found = _find(leaf, evidence.source)
+                    if isinstance(found, Span):
+                        spans[path] = found
+                    elif found:
+                        failures.append(Failure(CheckName.GROUNDING, path, found))
         return CheckResult(tuple(failures), spans)
 
 
@@ -51,11 +52,12 @@ def _find(value: JsonValue, source: SourceText) -> Span | str:
     return source.find(value) or "its value is not found in the document"
 
 
-def _leaves(values: Iterator[tuple[str, JsonValue]]) -> Iterator[tuple[str, JsonValue]]:
-    for path, value in values:
-        if isinstance(value, list):
-            yield from _leaves((below(path, index), element) for index, element in enumerate(value))
-        elif isinstance(value, dict):
-            yield from _leaves((below(path, key), member) for key, member in value.items())
-        else:
-            yield path, value
+def _leaves(path: str, value: JsonValue) -> list[tuple[str, JsonValue]]:
+    """Return the values within a value that are no lists or objects, each with its path."""
+    if isinstance(value, list):
+        parts = [(below(path, index), element) for index, element in enumerate(value)]
+    elif isinstance(value, dict):
+        parts = [(below(path, key), member) for key, member in value.items()]
+    else:
+        return [(path, value)]
+    return [leaf for part in parts for leaf in _leaves(*part)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from routing.normalisation.dates import find_dates
+from routing.normalisation.dates import find_dates, is_date
 from routing.verdict import Span
 
 if TYPE_CHECKING:
@@ -22,8 +22,19 @@ class DatesInText:
     def __init__(self, text: str) -> None:
         self._text = text
 
-    def find(self, days: frozenset[date]) -> Span | None:
-        """Find one of these days, in any common form; where day and month may be swapped, either order will do."""
+    def find(self, days: frozenset[date], written: str) -> Span | None:
+        """Find one of these days, in any common form; where day and month may be swapped, either order will do.
+
+        `written` is how these days were written, folded: most documents write it so, and the same characters are the
+        same days.
+        """
+        start = self._text.find(written)
+        end = start + len(written)
+        if start >= 0 and is_date(self._text, start, end):
+            return Span(start, end)
+        return self._find_any_form(days)
+
+    def _find_any_form(self, days: frozenset[date]) -> Span | None:
         for tries, (start, end) in enumerate(self._neighbourhoods(days)):
             if tries == _MAX_TRIES:
                 return self._find_between(days, start, len(self._text))

@@ -38,7 +38,8 @@ class SourceText:
             return self._find_number(numbers)
         assert isinstance(value, str)
         days = date_readings(value)
-        return (self._dates.find(days) if days else None) or self._words.find(value)
+        found = self._dates.find(days, fold_letters(value.strip())) if days else None
+        return found or self._words.find(value)
 
     def _find_number(self, readings: Iterable[Decimal]) -> Span | None:
         spans = (self._numbers.find(reading) for reading in sorted(readings))

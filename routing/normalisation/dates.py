@@ -38,6 +38,7 @@ _DATE = re.compile(
 _DIGIT = re.compile(r"\d")
 _WORD_BEFORE = re.compile(r"([a-z]{3,10})[ .\-/]{0,2}$")
 _TIME = re.compile(r"[t ,]{0,3}\d{1,2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)? ?(?:z|am|pm|[+-]\d{2}:?\d{2})?", re.ASCII)
+_AROUND = ("", " ", "\n", "\t", ":", "(")
 _WEEKDAY_CHARS = 12
 _WORD_BEFORE_CHARS = 13
 _PIVOT_YEAR = 69
@@ -77,6 +78,15 @@ def find_dates(text: str, start: int = 0, end: int | None = None) -> Iterator[tu
             readings = _dates(_candidates(match))
         if readings:
             yield begin, match.end(), readings
+
+
+def is_date(text: str, start: int, end: int) -> bool:
+    """Tell whether `text[start:end]` is one date by itself, whatever stands around it.
+
+    `text` has gone through `fold_letters`. No word before its first digit is looked at.
+    """
+    match = _DATE.match(text, start)
+    return match is not None and match.end() == end and match.lastgroup != "y5" and text[start - 1 : start] in _AROUND
 
 
 def _candidates(match: re.Match[str]) -> list[tuple[str, str | int, str]]:

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from routing.grounding.source_text import SourceText
+from routing.normalisation.dates import date_readings, find_dates, is_date
 
 RECEIPT = """TAN WOON YANN
 BOOK TA .K(TAMAN DAYA) SDN BHD
@@ -68,6 +69,29 @@ def test_a_number_is_a_token_of_its_own(value: str | float) -> None:
 def test_a_date_is_found_by_value(value: str) -> None:
     """How the model writes a date does not have to be how the document does."""
     assert found(value) == "25/12/2018"
+
+
+@given(
+    before=st.text("0125/-. :", max_size=6),
+    written=st.sampled_from(["25/12/2018", "25-12-18", "2018.12.25", "25 dec 2018", "20181225", "1/2/18", "02/01/18"]),
+    after=st.text("0125/-. :", max_size=6),
+)
+def test_a_date_that_stands_there_as_it_is_written_is_the_one_that_is_read_there(
+    before: str, written: str, after: str
+) -> None:
+    """What is found by its characters, without reading them, is what reading them from there would find."""
+    text = before + written + after
+    start = text.find(written)
+    end = start + len(written)
+    if is_date(text, start, end):
+        assert next(find_dates(text, start)) == (start, end, date_readings(written))
+
+
+@pytest.mark.parametrize("text", ["12/25/12/2018", "125/12/2018", "25/12/20189", "1-25/12/2018"])
+def test_a_piece_of_something_longer_is_not_a_date_by_itself(text: str) -> None:
+    """Its characters stand there, as part of a number or of another date."""
+    start = text.find("25/12/2018")
+    assert not is_date(text, start, start + len("25/12/2018"))
 
 
 @pytest.mark.parametrize("value", ["2018-12-24", "2017-12-25", "2012-12-25"])
