@@ -100,11 +100,15 @@ def test_a_process_that_ends_is_started_again(sqlite_ledger: Database, tmp_path:
     assert (tmp_path / "logs" / "worker-cheap.log").read_text().startswith(f"hello {os.getpid()}\nstarted\n")
 
 
-@pytest.mark.parametrize(("variable", "told"), [("ANOTHER", "0"), ("MIMALLOC_ALLOW_THP", "1")])
-def test_connections_are_kept_in_small_pages(sqlite_ledger: Database, tmp_path: Path, variable: str, told: str) -> None:
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [(("ANOTHER", "7"), "0 0 1"), (("MIMALLOC_ALLOW_THP", "7"), "7 0 1"), (("MALLOC_ARENA_MAX", "7"), "0 0 7")],
+)
+def test_memory_is_kept_small(sqlite_ledger: Database, tmp_path: Path, said: tuple[str, str], told: str) -> None:
     """Unless whoever starts the worker says otherwise."""
-    script = Script(("cheap",), code="import os\nprint(os.environ['MIMALLOC_ALLOW_THP'], flush=True)\n" + OBEDIENT)
-    with _supervisor(sqlite_ledger, tmp_path, script, said=(variable, "1")):
+    names = ("MIMALLOC_ALLOW_THP", "MIMALLOC_PURGE_DELAY", "MALLOC_ARENA_MAX")
+    code = f"import os\nprint(*map(os.environ.get, {names}), flush=True)\n" + OBEDIENT
+    with _supervisor(sqlite_ledger, tmp_path, Script(("cheap",), code=code), said=said):
         _wait(lambda: (tmp_path / "worker-cheap.log").read_text().startswith(f"{told}\nstarted"))
 
 
