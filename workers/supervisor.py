@@ -51,8 +51,8 @@ _RESTART_DELAYS_S = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 """How long to wait after a process that had come up, and after the first, second, ... in a row that had not."""
 _MEMORY = {"MIMALLOC_ALLOW_THP": "0", "MIMALLOC_PURGE_DELAY": "0", "MALLOC_ARENA_MAX": "1"}
 """How workers keep memory, unless somebody says otherwise. mimalloc is pyreqwest's allocator: in huge pages each
-connection holds a third more, and what a burst of answers leaves goes back at once. The threads of a worker run one at a
-time, so that one arena is enough for all of them: in one for each few of them, more stays that nobody uses."""
+connection holds a third more, and what a burst of answers leaves goes back at once. A worker's threads run one at a
+time, so that one arena is enough for all of them: where each few have one, more stays that nobody uses."""
 _REPORT_AGE_S = 2.0
 """How old the newest report of a process that lives may be."""
 

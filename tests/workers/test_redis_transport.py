@@ -68,6 +68,16 @@ def test_copies_go_when_another_message_comes(server: RedisProcess) -> None:
         assert received[0].delivery_tag not in {key.decode() for key in client.hkeys("unacked")}
 
 
+def test_half_a_copy_is_dropped(server: RedisProcess) -> None:
+    """A connection that is cut off leaves an entry of the index, which is nobody's message."""
+    with redis.Redis.from_url(server.url) as client, _connection(server.url) as connection:
+        _fetched(connection, 1)
+        client.zadd("unacked_index", {"cut off": 1.0})
+        connection.default_channel.qos.restore_visible(interval=0)
+        assert _copies(client) == (1, 1)
+        assert client.llen(QUEUE) == 0
+
+
 def test_no_more_than_a_bound_of_copies_wait(server: RedisProcess) -> None:
     """Also where nobody flushes."""
     with redis.Redis.from_url(server.url) as client, _connection(server.url) as connection:
