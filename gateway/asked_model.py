@@ -71,7 +71,7 @@ class AskedModel:
 
 def tokens_asked(call: Call) -> int:
     """Return about how many tokens a call sends."""
-    return sum(len(message.content) for message in call.prompt.messages) // CHARACTERS_PER_TOKEN
+    return sum([len(message.content) for message in call.prompt.messages]) // CHARACTERS_PER_TOKEN
 
 
 def estimated_usage(call: Call, reply: Reply) -> TokenUsage:

@@ -16,6 +16,7 @@ from gateway.refusals import refusal_of, step_down, trouble_of
 from gateway.retry_after import retry_after_s
 from routing.completion import Completion
 from routing.errors import CallRefusedError, ProviderTroubleError, Trouble
+from routing.immutable import immutable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,7 +52,7 @@ class Ports:
     pressure: PressurePort | None
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class _Turn:
     """The right to send one request now: the breaker's era, and how long the request may take."""
 
@@ -142,8 +143,10 @@ class Asking:
         """Wait until a request may be sent. Raises ProviderTroubleError where that is not soon."""
         breaker, clock = self._model.breaker, self._ports.clock
         while True:
-            await self._wait_out_rest()
-            await self._wait_for_limit()
+            if breaker.unavailable_for_s(clock()) > 0:
+                await self._wait_out_rest()
+            if self._model.limit is not None:
+                await self._wait_for_limit(self._model.limit)
             timeout_s = min(self._model.spec.timeout_s, self._deadline - clock())
             if timeout_s > 0 and (era := breaker.begin(clock(), timeout_s)) is not None:
                 return _Turn(era, timeout_s)
@@ -160,11 +163,10 @@ class Asking:
                 raise ProviderTroubleError(told, Trouble.CIRCUIT_OPEN, rest_s)
             await patience.wait_for_model(rest_s + self._backoff_s(0))
 
-    async def _wait_for_limit(self) -> None:
+    async def _wait_for_limit(self, limit: RateLimit) -> None:
         """Reserve a request, and wait for its turn."""
-        limit = self._model.limit
-        is_reserved = limit is None
-        while limit is not None and not is_reserved:
+        is_reserved = False
+        while not is_reserved:
             wait_s = await self._reserve(limit)
             is_reserved = wait_s <= HORIZON_S
             if not is_reserved:
@@ -230,7 +232,8 @@ class Asking:
         usage = reply.usage or estimated_usage(self._call, reply)
         if spec.server:
             usage = replace(usage, estimated=True)  # no model counted them: a loopback server estimates
-        await self._settle(usage.input + usage.output - self._tokens)
+        if self._model.limit is not None:
+            await self._settle(usage.input + usage.output - self._tokens)
         return Completion(
             text=reply.text,
             finish_reason=reply.finish_reason,

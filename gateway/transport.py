@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
 
 from routing.errors import CallRefusedError
+from routing.immutable import immutable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,7 +19,7 @@ MAX_BODY_BYTES = 4 * 1024 * 1024
 """No answer of a chat model comes near; a decompressed bomb stops here."""
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class HttpAnswer:
     """What came back. Header names are in lower case; `body` is decoded from its transfer and content encodings."""
 

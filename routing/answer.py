@@ -14,12 +14,12 @@ An answer cut off at the token limit is read only by the first step, because men
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import json_repair
 
 from routing.completion import FinishReason
+from routing.immutable import immutable
 from routing.strict_json import (
     JsonSyntaxError,
     UnstorableJsonError,
@@ -44,7 +44,7 @@ _BROKEN_START = re.compile(r"""\{\s*["'\u201c]?\w{1,100}["'\u201d]?\s*:""")
 _ESCAPE = re.compile(r'\\(?P<known>["\\/bfnrtu]?)')
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class ParsedAnswer:
     """The object in an answer, or why there is none. `failures` is empty exactly where there is an output.
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from routing.completion import Completion, Prompt
     from routing.json_value import JsonObject
     from routing.task import FrozenTask
+    from routing.verdict import Span
 
 
 AS_THE_TASK_SAYS = Thresholds()
@@ -93,14 +94,19 @@ class CompiledTask:
         result = self._schema.validate(said)
         output = said if result.output is None else result.output
         evidence = Evidence(output, answer, completion, SourceText(source_text), least.confidence)
-        found = [check.check(evidence) for check in self._checks]
-        failures = (failure for checked in found for failure in checked.failures)
+        failures, confidence = list(result.failures), None
+        spans: dict[str, Span] = {}
+        for check in self._checks:
+            found = check.check(evidence)
+            failures += found.failures
+            spans |= found.spans
+            confidence = found.confidence if confidence is None else confidence
         return Verdict(
             output=output,
-            failures=tuple(map(self._told, (*result.failures, *failures))),
-            spans={path: span for checked in found for path, span in checked.spans.items()},
+            failures=tuple(map(self._told, failures)),
+            spans=spans,
             repaired=answer.repaired,
-            confidence=next((checked.confidence for checked in found if checked.confidence is not None), None),
+            confidence=confidence,
         )
 
     def second_opinion(self, tier: str) -> str | None:

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from routing.immutable import immutable
+
 if TYPE_CHECKING:
     from routing.json_value import JsonObject
 
@@ -19,7 +21,7 @@ class FinishReason(StrEnum):
     OTHER = "other"
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Message:
     """One turn of the conversation.
 
@@ -32,7 +34,7 @@ class Message:
     stable: bool = field(default=False, compare=False)
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Prompt:
     """The conversation to send, and the JSON Schema its answer should follow."""
 
@@ -40,7 +42,7 @@ class Prompt:
     schema: JsonObject
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class TokenUsage:
     """Tokens as the provider counted them.
 

@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from routing.decision import Cause, Decision, Layer
+from routing.immutable import immutable
 
 if TYPE_CHECKING:
     from routing.task import FrozenTask
     from routing.verdict import Verdict
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Accept:
     """The output is the item's result."""
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Escalate:
     """The item goes to another tier."""
 
     decision: Decision
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Fail:
     """There is no further tier; a person has to look."""
 

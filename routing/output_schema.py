@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from routing.errors import InvalidFileError, Problem
+from routing.immutable import immutable
 from routing.task import JsonSchema, PydanticSchema
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 MAX_FAILURES = 20
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class SchemaResult:
     """A valid output, or why it is not one; at most MAX_FAILURES of the reasons."""
 

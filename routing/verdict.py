@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from typing import TYPE_CHECKING
+
+from routing.immutable import immutable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,7 +26,7 @@ class CheckName(StrEnum):
     LENGTH = "length"
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Failure:
     """One reason why an output is not accepted.
 
@@ -39,7 +41,7 @@ class Failure:
     related: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Span:
     """Where a value stands in the source text, as character offsets (end excluded)."""
 
@@ -47,7 +49,7 @@ class Span:
     end: int
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Verdict:
     """All check results of one attempt. `output` is the parsed object, None where there is none.
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
+from routing.immutable import immutable
+
 if TYPE_CHECKING:
     from uuid import UUID
 
@@ -93,7 +95,7 @@ class CanaryOutcome:
     cost_nano_usd: int
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Accepted:
     """The item is done. `output` is its JSON text.
 
@@ -105,7 +107,7 @@ class Accepted:
     failures: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Failed:
     """The item ends without an accepted output; the best one and the reasons are kept for a person (JSON texts).
 
@@ -117,7 +119,7 @@ class Failed:
     failures: str
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Routed:
     """The router sends the item to another tier's queue before any call of its own."""
 
@@ -126,7 +128,7 @@ class Routed:
     cause: str
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Escalated:
     """The item goes to another tier's queue. `cause` says why, `carried` (a JSON text) what it takes along.
 
@@ -140,7 +142,7 @@ class Escalated:
     carried: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class HeldOut:
     """The item is accepted, and also runs on `tier` to be measured; its output stays what it is."""
 
@@ -149,14 +151,14 @@ class HeldOut:
     carried: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Measured:
     """An item that was held out has run on the last tier as well: it is done, with the output `tier` gave it."""
 
     tier: str
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Released:
     """The item goes back to its own queue and is due again after `delay_ms`: nobody has judged it.
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from time import monotonic
 from typing import TYPE_CHECKING
 
 import orjson
 
 from routing.benefit import is_hopeless, kind_of
+from routing.cached_property import cached_property
 from routing.compiled_task import AS_THE_TASK_SAYS
 from routing.completion import Completion, Prompt, TokenLogprob, TokenUsage
 from routing.decision import Cause, Decision, Layer

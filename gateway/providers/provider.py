@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
+from routing.immutable import immutable
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -38,7 +40,7 @@ class Manner:
     send_logprobs: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Reply:
     """What a model said, read from the wire."""
 
@@ -48,7 +50,7 @@ class Reply:
     logprobs: tuple[TokenLogprob, ...] | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Call:
     """One call as the gateway wants it; `model` is the provider's own name."""
 

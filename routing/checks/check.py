@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Protocol
+
+from routing.immutable import immutable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
     from routing.verdict import Failure, Span
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Evidence:
     """What a check may look at. `output` is the validated object, or the parsed one where the schema refused it.
 
@@ -30,7 +32,7 @@ class Evidence:
     least_confidence: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class CheckResult:
     """What one check found: failures, where values stand in the source, and how sure the model was."""
 

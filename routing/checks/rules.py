@@ -33,8 +33,8 @@ class RulesCheck:
 
     def check(self, evidence: Evidence) -> CheckResult:
         """Evaluate every rule; each that fails is told."""
-        failures = (_failure(rule, evidence.output) for rule in self.rules)
-        return CheckResult(tuple(failure for failure in failures if failure is not None))
+        failures = [_failure(rule, evidence.output) for rule in self.rules]
+        return CheckResult(tuple([failure for failure in failures if failure is not None]))
 
 
 def compile_rules(rules: Sequence[str], fields: frozenset[str]) -> RulesCheck | tuple[RuleProblem, ...]:

@@ -19,6 +19,7 @@ from routing.expressions.compared_texts import compared_texts
 from routing.expressions.evaluation import Evaluate, function_of
 from routing.expressions.syntax import ExpressionProblem, parse_expression
 from routing.field_path import EACH, take
+from routing.immutable import immutable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from routing.json_value import JsonObject, JsonValue
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Outcome:
     """Whether an expression holds; `problem` says why it could not be evaluated, and then it does not hold."""
 

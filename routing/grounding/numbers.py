@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from functools import cached_property
 from typing import TYPE_CHECKING
 
+from routing.cached_property import cached_property
 from routing.normalisation.currencies import is_currency
 from routing.normalisation.numbers import GROUP_SPACES, read_digits
 from routing.verdict import Span
@@ -69,7 +69,7 @@ class NumbersInText:
 
     @cached_property
     def _without_separators(self) -> str:
-        """The text in which the digits of every number stand side by side, and others may."""
+        """Return the text in which the digits of every number stand side by side, and others may."""
         return self._text.translate(_NOT_DIGITS)
 
     @cached_property

@@ -5,9 +5,9 @@ Each way to search prepares what it needs once per document, and only if it is a
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import TYPE_CHECKING
 
+from routing.cached_property import cached_property
 from routing.grounding.dates import DatesInText
 from routing.grounding.numbers import NumbersInText
 from routing.grounding.words import WordsInText
@@ -42,8 +42,11 @@ class SourceText:
         return found or self._words.find(value)
 
     def _find_number(self, readings: Iterable[Decimal]) -> Span | None:
-        spans = (self._numbers.find(reading) for reading in sorted(readings))
-        return next((span for span in spans if span is not None), None)
+        for reading in sorted(readings):
+            span = self._numbers.find(reading)
+            if span is not None:
+                return span
+        return None
 
     @cached_property
     def _letters(self) -> str:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from functools import cached_property
 
+from routing.cached_property import cached_property
 from routing.normalisation.text import comparable, fold
 from routing.verdict import Span
 

@@ -61,6 +61,8 @@ def _read_text(text: str) -> frozenset[Decimal]:
 
 def _without_sign(text: str) -> tuple[str, bool]:
     """Take a sign off either end of what stands before a number: `-RM` and `RM -` are both negative."""
+    if not text:
+        return "", False
     bare = text.strip(_MINUS + "+").strip()
     return bare, any(sign in text for sign in _MINUS) and bare != text
 
