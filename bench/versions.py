@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).resolve().parents[1]
 ALL_SERVICES = "worker, Redis and PostgreSQL CPU ms per document"
+STEADIER = "the same, as a multiple of the model server's"
+"""The model server does the same work in every run, at the same moment on the same machine."""
 _FIGURE = re.compile(r"^(?P<name>\S.*?) +(?P<median>[0-9.]+) +\(", re.MULTILINE)
 
 
@@ -45,7 +47,7 @@ def main() -> None:
 def _round(number: int, before: Path, options: Sequence[str]) -> tuple[dict[str, float], dict[str, float]]:
     in_turn = (before, HERE) if number % 2 == 0 else (HERE, before)
     found = {checkout: _figures(checkout, options) for checkout in in_turn}
-    told = " -> ".join(f"{found[checkout].get(ALL_SERVICES, 0):.3f}" for checkout in (before, HERE))
+    told = " -> ".join(f"{found[checkout][ALL_SERVICES]:.3f}" for checkout in (before, HERE))
     print(f"{number + 1}  {told}", flush=True)
     return found[before], found[HERE]
 
@@ -61,7 +63,7 @@ def _figures(checkout: Path, options: Sequence[str]) -> dict[str, float]:
     )
     figures = {match["name"]: float(match["median"]) for match in _FIGURE.finditer(ran.stdout)}
     parts = [figures.get(f"{name} CPU ms per document", 0.0) for name in ("worker", "Redis", "PostgreSQL")]
-    return figures | {ALL_SERVICES: sum(parts)}
+    return figures | {ALL_SERVICES: sum(parts), STEADIER: sum(parts) / figures["model server CPU ms per document"]}
 
 
 def _spread(ratios: Sequence[float]) -> str:
