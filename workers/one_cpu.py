@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,32 +19,41 @@ if TYPE_CHECKING:
     from workers.loop_thread import LoopThread
 
 CHOSEN_FOR_BEATS = 5
-"""Processes know nothing of each other: two that share a CPU while another is free do so for no longer than this."""
+CROWDED_SHARE, FULL_SHARE = 0.2, 0.8
+"""Shares of the time between two beats: of waiting for a CPU, and of having one. Processes know nothing of each other:
+two may have been put on the same CPU while neither had anything to do."""
 CHOICE_S = 0.05
 """How long the kernel may move our threads about. It puts one that wakes beside another elsewhere at once."""
 _STAT = Path("/proc/thread-self/stat")
+_SCHEDSTAT = Path("/proc/thread-self/schedstat")
 _THREADS = Path("/proc/self/task")
 _PROCESSOR = 36
 """Of the fields of a thread's `stat` after its name, the one that says where it ran last (proc(5), field 39)."""
 
 
 class OneCpu:
-    """Binds the threads of this process, with every few beats, to the CPU its event loop is found on.
+    """Binds the threads of this process to the CPU its event loop is found on, anew with every few beats.
 
-    One that wakes there waits until the one that runs has to wait itself (`SCHED_BATCH`, sched(7)): it could mostly do
-    nothing without the interpreter's lock. Where a process may use one CPU only, or the system does not tell, nothing
-    is done.
+    With the next beat already where others crowd it there. A thread that wakes on that CPU waits until the one that
+    runs has to wait itself (`SCHED_BATCH`, sched(7)): it could mostly do nothing without the interpreter's lock. Where
+    a process may use one CPU only, or the system does not tell, nothing is done.
     """
 
     def __init__(self, loop: LoopThread) -> None:
         self._loop = loop
         self._allowed = _allowed()
         self._beats = 0
+        self._crowd = Crowd()
 
     def beat(self) -> None:
         """Have a CPU chosen where it is time."""
-        if len(self._allowed) > 1 and self._beats % CHOSEN_FOR_BEATS == 0:
-            self._loop.call(self._let_kernel_choose)
+        if len(self._allowed) > 1:
+            self._loop.call(self._look)
+
+    def _look(self) -> None:
+        if self._crowd.is_felt() or self._beats % CHOSEN_FOR_BEATS == 0:
+            self._beats = 0
+            self._let_kernel_choose()
         self._beats += 1
 
     def _let_kernel_choose(self) -> None:
@@ -54,6 +64,31 @@ class OneCpu:
 
     def _stay(self) -> None:
         _run_threads_on({_current_cpu()})
+
+
+class Crowd:
+    """Others on the CPU of this process, told by what they take from it. Asked on the thread of its event loop."""
+
+    def __init__(self) -> None:
+        self._last = (0.0, 0.0, 0.0)
+
+    def is_felt(self) -> bool:
+        """Tell whether the loop had to wait for the CPU since this was asked last, and others had it meanwhile."""
+        now, waited_s, used_s = time.monotonic(), _waited_s(), time.process_time()
+        elapsed, waited, used = (
+            after - before for after, before in zip((now, waited_s, used_s), self._last, strict=True)
+        )
+        self._last = (now, waited_s, used_s)
+        return waited > CROWDED_SHARE * elapsed and used < FULL_SHARE * elapsed
+
+
+def _waited_s() -> float:
+    """Return how long this thread has been ready to run and did not, 0 where the system does not tell."""
+    try:
+        _, waited_ns, _ = _SCHEDSTAT.read_text().split()
+    except (OSError, ValueError):
+        return 0.0
+    return int(waited_ns) / 1e9
 
 
 def _allowed() -> AbstractSet[int]:

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import subprocess
+import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from tests.faults.scene import wait_until
 from workers import one_cpu
 from workers.loop_thread import LoopThread
-from workers.one_cpu import CHOSEN_FOR_BEATS, OneCpu
+from workers.one_cpu import CHOICE_S, CHOSEN_FOR_BEATS, Crowd, OneCpu
 
 pytestmark = pytest.mark.skipif(
     not hasattr(os, "sched_getaffinity") or len(os.sched_getaffinity(0)) < 2, reason="needs two CPUs, and Linux"
@@ -66,6 +71,46 @@ def test_a_cpu_is_chosen_anew_after_some_beats(loop: LoopThread, monkeypatch: py
     assert asked[2] == allowed
 
 
+@pytest.mark.parametrize(
+    ("waited_s", "used_s", "is_felt"), [(0.5, 0.5, True), (0.5, 0.95, False), (0.1, 0.5, False)], ids=str
+)
+def test_a_crowd_is_felt_by_what_it_takes(
+    monkeypatch: pytest.MonkeyPatch, waited_s: float, used_s: float, *, is_felt: bool
+) -> None:
+    """Waiting for one's own threads is no crowd, nor is having little to do."""
+    now, used, waited = iter([100.0, 101.0]), iter([10.0, 10.0 + used_s]), iter([5.0, 5.0 + waited_s])
+    clocks = SimpleNamespace(monotonic=lambda: next(now), process_time=lambda: next(used))
+    monkeypatch.setattr(one_cpu, "time", clocks)
+    monkeypatch.setattr(one_cpu, "_waited_s", lambda: next(waited))
+    crowd = Crowd()
+    crowd.is_felt()
+    assert crowd.is_felt() is is_felt
+
+
+def test_the_system_tells_how_long_a_thread_waited() -> None:
+    """In seconds, which only grow."""
+    first = one_cpu._waited_s()
+    assert 0 <= first <= one_cpu._waited_s()
+
+
+def test_a_busy_process_beside_another_has_its_cpu_chosen_anew_with_the_next_beat(
+    loop: LoopThread, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both were put on the same one while they had nothing to do."""
+    shared = min(os.sched_getaffinity(0))
+    bound = OneCpu(loop)
+    bound.beat()
+    loop.wait_for(asyncio.sleep(2 * CHOICE_S))
+    assert one_cpu._run_threads_on({shared})
+    chosen: list[object] = []
+    monkeypatch.setattr(one_cpu, "_run_threads_on", lambda cpus: not chosen.append(cpus))
+    with _busy_process_on(shared):
+        bound.beat()
+        loop.wait_for(_busy_for(1.0))
+        bound.beat()
+        assert wait_until(lambda: bool(chosen), 10) is not None
+
+
 def test_where_the_system_refuses_nothing_is_bound_any_more(loop: LoopThread, monkeypatch: pytest.MonkeyPatch) -> None:
     """As where a container is moved to other CPUs: the kernel has spread the threads over those."""
     asked: list[set[int]] = []
@@ -96,6 +141,25 @@ def test_one_cpu_is_not_bound(loop: LoopThread, monkeypatch: pytest.MonkeyPatch)
 
 def _cpus(thread: int) -> set[int]:
     return os.sched_getaffinity(thread)
+
+
+@contextmanager
+def _busy_process_on(cpu: int) -> Iterator[None]:
+    """Run a process that never rests, on this CPU."""
+    code = f"import os; os.sched_setaffinity(0, {{{cpu}}}); print(flush=True)\nwhile True: pass"
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        try:
+            yield
+        finally:
+            process.kill()
+
+
+async def _busy_for(seconds: float) -> None:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        pass
 
 
 @contextmanager
