@@ -12,7 +12,7 @@ from sqlmodel import col
 from routing.decision import Layer
 from storage.clock import now_ms
 from storage.tables import Item
-from storage.taking import DOCUMENTS_OF_TAKEN, RUNNING, TAKE, TAKE_AT_ONCE
+from storage.taking import DOCUMENTS_OF_TAKEN, READ, RUNNING, TAKE, TAKE_AT_ONCE
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -110,56 +110,35 @@ def claim_chunks(
         positions = [position for chunk in chunks.values() for position in chunk]
         tokens = [token for token, chunk in chunks.items() for _ in chunk]
         with database.statement() as connection:
-            rows = (
-                connection.execute(TAKE_AT_ONCE, given | {"b_positions": positions, "b_tokens": tokens})
-                .mappings()
-                .all()
-            )
+            wanted = {"b_positions": f"{{{','.join(map(str, positions))}}}", "b_tokens": tokens}
+            rows = connection.execute(TAKE_AT_ONCE, given | wanted).all()
+    if not rows:
+        return {}
+    *_, item_budget, has_budget = rows[0]  # the same in all of them
     taken: defaultdict[str, list[ClaimedItem]] = defaultdict(list)
     for row in rows:
-        taken[row["lease_token"]].append(_claimed(job_id, tier, row))
-    return {
-        token: Claim(rows[0]["item_budget"], tuple(items), to_be_paid=has_day_budget or rows[0]["has_budget"])
-        for token, items in taken.items()
-    }
+        item = ClaimedItem(*row[: len(ClaimedItem._fields)])
+        taken[item.lease_token].append(item)
+    to_be_paid = has_day_budget or has_budget
+    return {token: Claim(item_budget, tuple(items), to_be_paid) for token, items in taken.items()}
 
 
 def _take(
     connection: Connection, given: Mapping[str, object], chunks: Mapping[str, Sequence[int]]
-) -> Sequence[Mapping[Any, Any]]:
+) -> Sequence[Sequence[Any]]:
     """Return what `TAKE_AT_ONCE` would, from a statement each."""
     job = connection.execute(RUNNING, given).mappings().one_or_none()
     if job is None:
         return ()
-    rows: list[Mapping[Any, Any]] = []
+    rows: list[list[Any]] = []
     for token, positions in chunks.items():
         wanted = {**given, "b_positions": list(positions), "b_lease_token": token}
         taken = {row["position"]: row for row in connection.execute(TAKE, wanted).mappings()}
         if taken:
             documents = connection.execute(DOCUMENTS_OF_TAKEN, {**given, "b_positions": list(taken)}).mappings()
-            rows += [{**taken[document["position"]], **document, **job} for document in documents]
+            read = ({**taken[document["position"]], **document, **job} for document in documents)
+            rows += [[row[name] for name in READ] for row in read]
     return rows
-
-
-def _claimed(job_id: int, tier: str, item: Mapping[Any, Any]) -> ClaimedItem:
-    return ClaimedItem(
-        job_id=job_id,
-        position=item["position"],
-        tier=tier,
-        cause=item["cause"],
-        lease_token=item["lease_token"],
-        custom_id=item["custom_id"],
-        text=item["text"],
-        metadata=item["metadata"],
-        pages=item["pages"],
-        attempts=item["attempts"],
-        cost_nano_usd=item["cost_nano_usd"],
-        baseline_nano_usd=item["baseline_nano_usd"],
-        layer=item["layer"],
-        decided=item["decided"],
-        carried=item["carried"],
-        queued_ms=item["queued_ms"],
-    )
 
 
 def extend(database: Database, lease_tokens: Collection[str], lease_ms: int) -> dict[str, frozenset[int]]:

@@ -11,6 +11,7 @@ from storage import claims, jobs, recording, sweeping
 from storage.database import Database
 from storage.records import Accepted, ItemRecord, Released
 from storage.states import JobState, StopReason
+from storage.taking import READ
 from tests.support.ledgers import attempt, claim, running_job
 from tests.support.plans import plans
 
@@ -154,3 +155,8 @@ def test_a_claim_looks_at_no_more_than_it_asks_for(ledger: Database) -> None:
     ]
     assert len(found) >= 2
     assert not [step for step in found if "job_id" not in step or "position" not in step]
+
+
+def test_what_is_read_fits_a_claimed_item() -> None:
+    """Rows become items by position, and what the job says comes after that."""
+    assert (*claims.ClaimedItem._fields, "item_budget", "has_budget") == READ
