@@ -295,7 +295,7 @@ def _in(states: set[JobState]) -> ColumnElement[bool]:
 
 def resume_on_new_day(database: Database) -> int:
     """Let the jobs run on that the budget of an earlier day (UTC) stopped; return how many."""
-    with database.write() as connection:
+    with database.statement() as connection:
         resumed = connection.execute(
             update(Job)
             .where(

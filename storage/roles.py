@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def hold(database: Database, name: str, holder: str, lease_ms: int) -> bool:
     """Take or keep a role for `lease_ms` more. Return False while somebody else's lease lives."""
     statement = database.insert(Role).values(name=name, holder=holder, until_ms=now_ms() + lease_ms)
-    with database.write() as connection:
+    with database.statement() as connection:
         holders = connection.scalars(
             statement.on_conflict_do_update(
                 index_elements=["name"],

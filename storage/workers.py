@@ -84,7 +84,7 @@ def report(
         "progress_ms": now_ms() - idle_ms,
         "heard_ms": now_ms(),
     }
-    with database.write() as connection:
+    with database.statement() as connection:
         connection.execute(
             database.insert(WorkerRow)
             .values(name=name, queue=queue, **values)
