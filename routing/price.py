@@ -9,8 +9,6 @@ from importlib.metadata import version
 from math import lcm
 from typing import TYPE_CHECKING
 
-import genai_prices
-
 from routing.completion import TokenUsage
 from routing.deployment import PriceSpec
 from routing.errors import NotFoundError, UsageError
@@ -19,7 +17,7 @@ from routing.money import NANO_PER_USD, NanoUsd, to_nano_usd
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from genai_prices.types import ModelPrice
+    from genai_prices.types import ModelPrice, PriceCalculation
 
     from routing.deployment import ModelSpec
 
@@ -75,15 +73,7 @@ class _TieredRates:
     source: str = LISTED_SOURCE
 
     def cost(self, usage: TokenUsage) -> NanoUsd:
-        cached, written = _cache_parts(usage)
-        counted = genai_prices.Usage(
-            input_tokens=usage.input,
-            cache_read_tokens=cached,
-            cache_write_tokens=written,
-            output_tokens=usage.output,
-        )
-        total: Decimal = genai_prices.calc_price(counted, self.model, provider_id=self.provider).total_price
-        return to_nano_usd(total)
+        return to_nano_usd(_listed(self.model, self.provider, usage).total_price)
 
     def most(self, usage: TokenUsage) -> NanoUsd:
         # Prices grow evenly with each part of the input, so a call is dearest where all of it is one part; what is
@@ -140,15 +130,27 @@ def _rates(name: str, spec: ModelSpec) -> _FlatRates | _TieredRates:
         source = f"{OWN_SOURCE}: {spec.price.note}" if spec.price.note else OWN_SOURCE
         return _FlatRates.per_million(source, spec.price)
     try:
-        listed = genai_prices.calc_price(
-            genai_prices.Usage(input_tokens=1, output_tokens=1), spec.model, provider_id=spec.provider
-        ).model_price
+        listed = _listed(spec.model, spec.provider, TokenUsage(1, 1)).model_price
     except LookupError:
         raise UsageError(
             f"The price of model `{name}` ({spec.provider}: {spec.model}) is not known.",
             f"Add `price: {{input: ..., output: ...}}` (dollars per million tokens) to `models.{name}`.",
         ) from None
     return _listed_rates(listed) or _TieredRates(spec.model, spec.provider)
+
+
+def _listed(model: str, provider: str, usage: TokenUsage) -> PriceCalculation:
+    """Return what genai-prices says a call costs. Raises LookupError for a model it does not list."""
+    import genai_prices  # 3 MB, which a worker does without where the deployment has prices of its own
+
+    cached, written = _cache_parts(usage)
+    counted = genai_prices.Usage(
+        input_tokens=usage.input,
+        cache_read_tokens=cached,
+        cache_write_tokens=written,
+        output_tokens=usage.output,
+    )
+    return genai_prices.calc_price(counted, model, provider_id=provider)
 
 
 def _listed_rates(listed: ModelPrice) -> _FlatRates | None:

@@ -14,8 +14,6 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-import re2
-
 from routing.closest import closest
 from routing.expressions.functions import FUNCTIONS
 from routing.field_path import EACH, check_path, format_path
@@ -206,9 +204,9 @@ class _Reader:
             raise self._mistake(pattern, "the pattern of `matches` is text in quotes")
         text = self._text(pattern)
         try:
-            compiled = re2.compile(text, _pattern_options())
-        except re2.error as error:
-            raise self._mistake(pattern, f"not a pattern of RE2: {_said_by_re2(error)}") from None
+            compiled = _pattern(text)
+        except ValueError as error:
+            raise self._mistake(pattern, f"not a pattern of RE2: {error}") from None
         node.args = [self._translate(value, nesting), _constant(compiled)]
         return node
 
@@ -230,12 +228,18 @@ def _constant(value: Any) -> ast.Constant:  # noqa: ANN401  decimals and pattern
     return ast.Constant(value=value)
 
 
-def _pattern_options() -> Any:  # noqa: ANN401  re2 has no types
+def _pattern(text: str) -> Any:  # noqa: ANN401  re2 has no types
+    """Compile a pattern. Raises ValueError that says what is wrong with it."""
+    import re2  # 1.5 MB, which most workers do without
+
     options = re2.Options()
     options.max_mem = _MAX_PATTERN_MEMORY_BYTES
     options.log_errors = False
     options.never_capture = True  # finding out what a group held takes five times as long, and nobody asks
-    return options
+    try:
+        return re2.compile(text, options)
+    except re2.error as error:
+        raise ValueError(_said_by_re2(error)) from None
 
 
 def _said_by_re2(error: Exception) -> str:
