@@ -7,6 +7,10 @@ apart. Each run starts its services anew; the median of the runs is printed.
 
     python bench/documents.py [--documents 10000] [--runs 3] [--latency-ms 200] [--in-flight 200] [--chunk 16]
                               [--processes 1] [--together] [--ledger postgresql] [--http-client pyreqwest]
+                              [--cpu-share 0.4]
+
+`--cpu-share` holds each worker process to a share of a CPU, so that the services beside them always have room: how
+processes add up where the machine is not the limit (`bench/cpu_share.py` says what it needs).
 """
 
 from __future__ import annotations
@@ -16,9 +20,16 @@ import os
 import platform
 import statistics
 import time
+from contextlib import nullcontext
+from typing import TYPE_CHECKING
 
+from bench.cpu_share import held_to
 from bench.process_cost import cpu_s, most_resident_mb, resident_mb
 from bench.stage import HERE, TIERS, Queues, Stage, stage, wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from contextlib import AbstractContextManager
 
 HARD_EVERY = 4
 
@@ -47,6 +58,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--chunk", type=int, default=16)
     parser.add_argument("--processes", type=int, default=1)
     parser.add_argument("--together", action="store_true", help="each process serves both queues")
+    parser.add_argument("--cpu-share", type=float)
     parser.add_argument("--http-client", choices=["pyreqwest", "httpx"], default="pyreqwest")
     parser.add_argument("--ledger", choices=["postgresql", "sqlite"], default="postgresql")
     return parser.parse_args()
@@ -62,7 +74,7 @@ def _run(options: argparse.Namespace) -> dict[str, float]:
 def _measure(at: Stage, options: argparse.Namespace) -> dict[str, float]:
     job = at.submit(options.documents, HARD_EVERY)
     queues = [",".join(TIERS)] if options.together else TIERS
-    with at.workers(queues * options.processes) as workers:
+    with at.workers(queues * options.processes) as workers, _room(options, workers.pids):
         costs = {"worker CPU": workers.pids, "Redis CPU": [at.broker_pid], "model server CPU": [at.server.pid]}
         if at.postgres is not None:
             costs["PostgreSQL CPU"] = [at.postgres.pid]
@@ -80,6 +92,10 @@ def _measure(at: Stage, options: argparse.Namespace) -> dict[str, float]:
         result["the same, at most"] = max(map(most_resident_mb, workers.pids))
         result["most calls in flight at once"] = at.most_in_flight()
     return result
+
+
+def _room(options: argparse.Namespace, pids: Sequence[int]) -> AbstractContextManager[None]:
+    return nullcontext() if options.cpu_share is None else held_to(options.cpu_share, pids)
 
 
 if __name__ == "__main__":

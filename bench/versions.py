@@ -37,11 +37,10 @@ def main() -> None:
     rounds = [_round(number, options.before.resolve(), of_documents) for number in range(options.rounds)]
     print(f"{'median of ' + str(options.rounds) + ' rounds':50} {'before':>9} {'now':>9} {'ratio':>7}")
     for name in rounds[0][1]:
-        pairs = [(before[name], now[name]) for before, now in rounds if name in before]
+        pairs = [(old[name], new[name]) for old, new in rounds if name in old]
         if pairs:
-            before, now = (statistics.median(values) for values in zip(*pairs, strict=True))
-            ratios = [now / before for before, now in pairs if before]
-            print(f"{name:50} {before:9.3f} {now:9.3f} {_spread(ratios)}")
+            medians = "".join(f" {statistics.median(values):9.3f}" for values in zip(*pairs, strict=True))
+            print(f"{name:50}{medians} {_spread([new / old for old, new in pairs if old])}")
 
 
 def _round(number: int, before: Path, options: Sequence[str]) -> tuple[dict[str, float], dict[str, float]]:
@@ -63,7 +62,10 @@ def _figures(checkout: Path, options: Sequence[str]) -> dict[str, float]:
     )
     figures = {match["name"]: float(match["median"]) for match in _FIGURE.finditer(ran.stdout)}
     parts = [figures.get(f"{name} CPU ms per document", 0.0) for name in ("worker", "Redis", "PostgreSQL")]
-    return figures | {ALL_SERVICES: sum(parts), STEADIER: sum(parts) / figures["model server CPU ms per document"]}
+    figures[ALL_SERVICES] = sum(parts)
+    if server := figures.get("model server CPU ms per document"):
+        figures[STEADIER] = sum(parts) / server
+    return figures
 
 
 def _spread(ratios: Sequence[float]) -> str:

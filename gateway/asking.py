@@ -232,8 +232,7 @@ class Asking:
         usage = reply.usage or estimated_usage(self._call, reply)
         if spec.server:
             usage = replace(usage, estimated=True)  # no model counted them: a loopback server estimates
-        if self._model.limit is not None:
-            await self._settle(usage.input + usage.output - self._tokens)
+        await self._settle(usage.input + usage.output - self._tokens)
         return Completion(
             text=reply.text,
             finish_reason=reply.finish_reason,

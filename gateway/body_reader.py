@@ -37,7 +37,7 @@ class BodyReader:
         self._large = asyncio.Semaphore(LARGE_AT_ONCE)
 
     def takes_whole(self, length: int | None) -> bool:
-        """Tell whether a body of this length may be read in one piece, and by anybody: it is known to be small."""
+        """Tell whether a body of this length may be read in one piece, without waiting for a turn."""
         return length is not None and length <= min(LARGE_FROM_BYTES, self._max_body_bytes)
 
     async def read(self, parts: AsyncIterator[bytes], length: int | None, deadline: float) -> bytes:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import cached_property
 from typing import TYPE_CHECKING
 
+from routing.cached_property import cached_property
 from routing.field_path import parse_path, take
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class ItemFacts:
 
     @cached_property
     def language(self) -> str:
-        """The language of the text."""
+        """Return the language of the text."""
         own = self.metadata.get("language")
         if isinstance(own, str):
             return own

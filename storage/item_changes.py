@@ -9,7 +9,7 @@ from sqlmodel import col
 
 from routing.decision import Cause, Layer
 from storage.clock import now_ms
-from storage.records import ENDS, Accepted, Escalated, Failed, HeldOut, Measured, Released, Routed
+from storage.records import BRINGS_NOTHING, ENDS, Accepted, Escalated, Failed, HeldOut, Measured, Released, Routed
 from storage.recordset import recordset, written
 from storage.states import ItemState
 from storage.tables import Item
@@ -119,14 +119,11 @@ def _item_values(record: ItemRecord) -> dict[str, object]:
     return values | _next_values(record.next)
 
 
-_BRINGS_NOTHING = (Measured, Released)
-
-
 def _keeps_output(following: Next) -> bool:
     """Tell whether this turn brought nothing that takes the place of what the item has."""
     if isinstance(following, Failed):
         return following.output is None and following.failures == "[]"
-    return isinstance(following, _BRINGS_NOTHING)
+    return isinstance(following, BRINGS_NOTHING)
 
 
 def _next_values(following: Next) -> dict[str, object]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sqlalchemy import BigInteger, bindparam, case, select, tuple_, update
@@ -21,7 +21,7 @@ from storage.reserving import add_to_day
 from storage.router_tables import DecisionRow
 from storage.states import JobState
 from storage.tables import Attempt, Item, Job
-from storage.tallying import change_tallies
+from storage.tallying import change_tallies, parameters
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -113,28 +113,28 @@ def _change_jobs(connection: Connection, records: Iterable[ItemRecord], held: Ma
     for record in records:
         change, reserved = jobs[record.job_id], held.get(record.key)
         for attempt in record.attempts:
-            change.b_cost += attempt.cost_nano_usd
-            change.b_cache_saved += attempt.saved_nano_usd
+            change.cost += attempt.cost_nano_usd
+            change.cache_saved += attempt.saved_nano_usd
         if reserved is not None:
-            change.b_reserved += reserved
+            change.reserved += reserved
             if isinstance(record.next, ENDS):
                 has_failed = isinstance(record.next, Failed)
-                change.b_done += not has_failed
-                change.b_failed += has_failed
-                change.b_baseline += record.baseline_nano_usd
-    connection.execute(_ADD_TO_JOB, [{"b_job_id": job_id} | asdict(jobs[job_id]) for job_id in sorted(jobs)])
+                change.done += not has_failed
+                change.failed += has_failed
+                change.baseline += record.baseline_nano_usd
+    connection.execute(_ADD_TO_JOB, [{"b_job_id": job_id} | parameters(jobs[job_id]) for job_id in sorted(jobs)])
 
 
 @dataclass(slots=True)
 class _JobChange:
-    """What `_ADD_TO_JOB` adds to a job, by the names of its parameters."""
+    """What `_ADD_TO_JOB` adds to a job."""
 
-    b_cost: int = 0
-    b_cache_saved: int = 0
-    b_reserved: int = 0
-    b_done: int = 0
-    b_failed: int = 0
-    b_baseline: int = 0
+    cost: int = 0
+    cache_saved: int = 0
+    reserved: int = 0
+    done: int = 0
+    failed: int = 0
+    baseline: int = 0
 
 
 _ends = col(Job.items_done) + bindparam("b_done") + col(Job.items_failed) + bindparam("b_failed") == col(

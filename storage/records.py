@@ -172,10 +172,13 @@ class Released:
 
 
 Next: TypeAlias = Accepted | Failed | Routed | Escalated | HeldOut | Measured | Released
+# Tuples, for `isinstance`: a union would be put together anew each time.
 ENDS = (Accepted, Failed, Measured)
 """After these an item is finished."""
 MOVES_ON = (Routed, Escalated, HeldOut)
 """After these it waits in another tier, their `tier`."""
+BRINGS_NOTHING = (Measured, Released)
+"""With these comes no answer that takes the place of what the item has."""
 
 
 class ItemRecord(NamedTuple):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from dataclasses import astuple, dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING
 
 from sqlalchemy import bindparam, update
@@ -16,6 +16,7 @@ from storage.tables import FailureTally, TierTally
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from _typeshed import DataclassInstance
     from sqlalchemy import Connection
 
     from storage.database import Database
@@ -77,8 +78,12 @@ _ADD_TO_TIER = (
 
 
 def _tier_values(key: tuple[int, str], change: _TierChange) -> dict[str, object]:
-    columns = zip(_TIER_COLUMNS, astuple(change), strict=True)
-    return {"b_job_id": key[0], "b_tier": key[1]} | {f"b_{name}": by for name, by in columns}
+    return {"b_job_id": key[0], "b_tier": key[1]} | parameters(change)
+
+
+def parameters(change: DataclassInstance) -> dict[str, object]:
+    """Return what a change adds to each column, as the parameters of its statement: `b_` and the column's name."""
+    return {f"b_{name}": by for name, by in asdict(change).items()}
 
 
 def _count_attempts(tiers: defaultdict[tuple[int, str], _TierChange], record: ItemRecord) -> None:

@@ -44,7 +44,9 @@ _LOOK_EVERY_S = 0.5
 """How long Flower waits for what happens here; Celery itself would tell each event by itself."""
 _MOST_EVENTS = 500
 _CHATTY = ("httpx", "celery.worker.strategy", "celery.app.trace")
-"""They write lines for every call and every chunk, which Flower and `cheapfirst log` tell better. Failures are told."""
+"""They write lines for every call and every chunk, which Flower and `cheapfirst log` tell better. Failures are told.
+
+`celery -A workers.app worker -l debug` has the lines all the same."""
 _MAX_BROKER_CONNECTIONS = 1_000
 """kombu's own default raises `Too many connections` once threads publish side by side."""
 
@@ -98,8 +100,9 @@ class WorkerApp(Celery):  # type: ignore[misc] # Celery is untyped
         for queue in named:
             self.add_queue(queue)
         self.worker_name = sender
-        for name in _CHATTY:
-            logging.getLogger(name).setLevel(logging.WARNING)
+        if str(options.get("loglevel")).upper() != "DEBUG":
+            for name in _CHATTY:
+                logging.getLogger(name).setLevel(logging.WARNING)
         conf.worker_concurrency = sum(self.deployment.queue(queue).concurrency for queue in named)
 
     def _run_chunk(self, tier: str, message: dict[str, object]) -> int:

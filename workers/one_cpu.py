@@ -11,17 +11,17 @@ import asyncio
 import os
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from collections.abc import Set as AbstractSet
 
     from workers.loop_thread import LoopThread
 
 CHOSEN_FOR_BEATS = 5
-CROWDED_SHARE, FULL_SHARE = 0.2, 0.8
-"""Shares of the time between two beats: of waiting for a CPU, and of having one. Processes know nothing of each other:
-two may have been put on the same CPU while neither had anything to do."""
+CROWDED_SHARE = 0.2
+"""The share of the time between two beats that others may take from the loop before it looks for another CPU."""
 CHOICE_S = 0.05
 """How long the kernel may move our threads about. It puts one that wakes beside another elsewhere at once."""
 _STAT = Path("/proc/thread-self/stat")
@@ -39,11 +39,11 @@ class OneCpu:
     a process may use one CPU only, or the system does not tell, nothing is done.
     """
 
-    def __init__(self, loop: LoopThread) -> None:
+    def __init__(self, loop: LoopThread, crowd: Crowd | None = None) -> None:
         self._loop = loop
         self._allowed = _allowed()
         self._beats = 0
-        self._crowd = Crowd()
+        self._crowd = crowd or Crowd()
 
     def beat(self) -> None:
         """Have a CPU chosen where it is time."""
@@ -66,20 +66,34 @@ class OneCpu:
         _run_threads_on({_current_cpu()})
 
 
-class Crowd:
-    """Others on the CPU of this process, told by what they take from it. Asked on the thread of its event loop."""
+class Spent(NamedTuple):
+    """Seconds so far: by the clock, of the loop's being ready to run without running, of its siblings' running."""
 
-    def __init__(self) -> None:
-        self._last = (0.0, 0.0, 0.0)
+    now: float
+    waited: float
+    siblings: float
+
+
+class Crowd:
+    """Other processes on this one's CPU, told by what they take from its event loop. Asked on the loop's thread.
+
+    Processes know nothing of each other: two may have been put on the same CPU while neither had anything to do.
+    """
+
+    def __init__(self, spent: Callable[[], Spent] | None = None) -> None:
+        self._spent = spent or _spent
+        self._last = Spent(0.0, 0.0, 0.0)
 
     def is_felt(self) -> bool:
-        """Tell whether the loop had to wait for the CPU since this was asked last, and others had it meanwhile."""
-        now, waited_s, used_s = time.monotonic(), _waited_s(), time.process_time()
-        elapsed, waited, used = (
-            after - before for after, before in zip((now, waited_s, used_s), self._last, strict=True)
-        )
-        self._last = (now, waited_s, used_s)
-        return waited > CROWDED_SHARE * elapsed and used < FULL_SHARE * elapsed
+        """Tell whether the loop waited for others since this was asked last: for longer than its own siblings ran."""
+        spent, last = self._spent(), self._last
+        self._last = spent
+        for_others = (spent.waited - last.waited) - (spent.siblings - last.siblings)
+        return for_others > CROWDED_SHARE * (spent.now - last.now)
+
+
+def _spent() -> Spent:
+    return Spent(time.monotonic(), _waited_s(), time.process_time() - time.thread_time())
 
 
 def _waited_s() -> float:

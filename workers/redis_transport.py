@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 from kombu.connection import Connection
 from kombu.transport import redis, virtual
+from kombu.utils.json import dumps
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,7 +35,11 @@ class GroupedQoS(redis.QoS):
     def append(self, message: Any, delivery_tag: str) -> None:  # noqa: ANN401 - kombu is untyped
         """Write the copy of a message, as kombu does but for the library that writes its JSON."""
         delivery = message.delivery_info
-        copy = orjson.dumps([message._raw, delivery["exchange"], delivery["routing_key"]])  # noqa: SLF001 - kombu's own way
+        copied = [message._raw, delivery["exchange"], delivery["routing_key"]]  # noqa: SLF001 - kombu's own way
+        try:
+            copy: str | bytes = orjson.dumps(copied)
+        except TypeError:  # a stranger's message, with numbers beyond 64 bits or half a surrogate pair
+            copy = dumps(copied)  # type: ignore[no-untyped-call]
         with self.pipe_or_acquire() as pipe:
             pipe.zadd(self.unacked_index_key, {delivery_tag: time.time()})
             pipe.hset(self.unacked_key, delivery_tag, copy)
@@ -66,8 +71,16 @@ class GroupedQoS(redis.QoS):
         with self.channel.conn_or_acquire(client) as acquired:
             given = acquired.pipeline(transaction=False)
             if tags := [self._acknowledged.popleft() for _ in range(len(self._acknowledged))]:
-                given.hdel(self.unacked_key, *tags).zrem(self.unacked_index_key, *tags)
+                self._take_away(given, *tags)
             yield given
+
+    def _remove_from_indices(self, delivery_tag: str, pipe: Any = None) -> Any:  # noqa: ANN401 - kombu's own signature
+        with self.pipe_or_acquire(pipe) as given:
+            return self._take_away(given, delivery_tag)
+
+    def _take_away(self, pipe: Any, *delivery_tags: str) -> Any:  # noqa: ANN401 - kombu is untyped
+        # The copy before its entry: kombu finds what is left by the index alone.
+        return pipe.hdel(self.unacked_key, *delivery_tags).zrem(self.unacked_index_key, *delivery_tags)
 
     def restore_unacked_once(self, stderr: Any = None) -> None:  # noqa: ANN401 - kombu's own signature
         """Take away what is left to take away, before the rest goes back to its queue."""

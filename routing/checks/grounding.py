@@ -9,7 +9,7 @@ from routing.field_path import below, parse_path, select
 from routing.verdict import CheckName, Failure, Span
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from routing.checks.check import Evidence
     from routing.grounding.source_text import SourceText
@@ -32,13 +32,12 @@ class GroundingCheck:
         failures: list[Failure] = []
         spans: dict[str, Span] = {}
         for field in self._fields:
-            for place, value in select(evidence.output, field):
-                for path, leaf in _leaves(place, value):
-                    found = _find(leaf, evidence.source)
-                    if isinstance(found, Span):
-                        spans[path] = found
-                    elif found:
-                        failures.append(Failure(CheckName.GROUNDING, path, found))
+            for path, value in _leaves(select(evidence.output, field)):
+                found = _find(value, evidence.source)
+                if isinstance(found, Span):
+                    spans[path] = found
+                elif found:
+                    failures.append(Failure(CheckName.GROUNDING, path, found))
         return CheckResult(tuple(failures), spans)
 
 
@@ -52,12 +51,14 @@ def _find(value: JsonValue, source: SourceText) -> Span | str:
     return source.find(value) or "its value is not found in the document"
 
 
-def _leaves(path: str, value: JsonValue) -> list[tuple[str, JsonValue]]:
-    """Return the values within a value that are no lists or objects, each with its path."""
-    if isinstance(value, list):
-        parts = [(below(path, index), element) for index, element in enumerate(value)]
-    elif isinstance(value, dict):
-        parts = [(below(path, key), member) for key, member in value.items()]
-    else:
-        return [(path, value)]
-    return [leaf for part in parts for leaf in _leaves(*part)]
+def _leaves(values: Iterable[tuple[str, JsonValue]]) -> list[tuple[str, JsonValue]]:
+    """Return the values that are no lists or objects, and those within the others, each with its path."""
+    leaves: list[tuple[str, JsonValue]] = []
+    for path, value in values:
+        if isinstance(value, list):
+            leaves += _leaves((below(path, index), element) for index, element in enumerate(value))
+        elif isinstance(value, dict):
+            leaves += _leaves((below(path, key), member) for key, member in value.items())
+        else:
+            leaves.append((path, value))
+    return leaves

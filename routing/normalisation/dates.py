@@ -38,7 +38,7 @@ _DATE = re.compile(
 _DIGIT = re.compile(r"\d")
 _WORD_BEFORE = re.compile(r"([a-z]{3,10})[ .\-/]{0,2}$")
 _TIME = re.compile(r"[t ,]{0,3}\d{1,2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)? ?(?:z|am|pm|[+-]\d{2}:?\d{2})?", re.ASCII)
-_AROUND = ("", " ", "\n", "\t", ":", "(")
+_BEFORE = ("", " ", "\n", "\t", ":", "(")
 _WEEKDAY_CHARS = 12
 _WORD_BEFORE_CHARS = 13
 _PIVOT_YEAR = 69
@@ -81,12 +81,12 @@ def find_dates(text: str, start: int = 0, end: int | None = None) -> Iterator[tu
 
 
 def is_date(text: str, start: int, end: int) -> bool:
-    """Tell whether `text[start:end]` is one date by itself, whatever stands around it.
+    """Tell whether `text[start:end]` is one whole date, which nothing that stands before it could belong to.
 
-    `text` has gone through `fold_letters`. No word before its first digit is looked at.
+    `text` has gone through `fold_letters`. A date that begins with its month is not known for one.
     """
     match = _DATE.match(text, start)
-    return match is not None and match.end() == end and match.lastgroup != "y5" and text[start - 1 : start] in _AROUND
+    return match is not None and match.end() == end and match.lastgroup != "y5" and text[start - 1 : start] in _BEFORE
 
 
 def _candidates(match: re.Match[str]) -> list[tuple[str, str | int, str]]:

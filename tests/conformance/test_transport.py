@@ -10,6 +10,7 @@ import subprocess
 import time
 import zlib
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -199,6 +200,14 @@ def test_a_body_that_says_it_is_too_large_is_not_waited_for(make: Make) -> None:
 def test_a_length_beside_chunks_is_not_believed(make: Make) -> None:
     """What decides is what comes."""
     assert _trouble(make, chunked(b"x" * (CAP + 1), "Content-Length: 7")) is Trouble.BAD_BODY
+
+
+@pytest.mark.parametrize("encoding", [b"Transfer-Encoding: \xe9", b"Content-Encoding: \xe9", b"Transfer-Encoding: x"])
+def test_a_length_beside_an_encoding_that_nobody_knows_is_not_believed(make: Make, encoding: bytes) -> None:
+    """A client may read on to the connection's end whatever the length says: no further than the cap."""
+    head = b"HTTP/1.1 200 OK\r\n" + encoding + b"\r\nContent-Length: 7\r\n\r\n"
+    with raw_server(then_hang_up(head + b"x" * (CAP + 100_000))) as server, suppress(ProviderTroubleError):
+        assert len(_post(make, server.url).body) <= CAP
 
 
 _STALLED = pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import subprocess
 import sys
@@ -128,3 +129,26 @@ def test_messages_hold_ids_only() -> None:
 
     (message,) = chunks([(3, 1), (3, 2)], 16)
     assert json.loads(message.model_dump_json()) == {"v": 1, "job": 3, "items": [1, 2]}
+
+
+@pytest.mark.parametrize(("level", "is_told"), [("INFO", False), (None, False), ("debug", True)])
+def test_a_worker_writes_no_line_for_each_chunk(app: WorkerApp, level: str | None, *, is_told: bool) -> None:
+    """But for whoever asks for everything; what fails is told in any case."""
+    loggers = [logging.getLogger(name) for name in ("celery.worker.strategy", "celery.app.trace")]
+    before = [logger.level for logger in loggers]
+    try:
+        for logger in loggers:
+            logger.setLevel(logging.DEBUG)
+        app._prepare_worker("worker@here", app.conf, {"queues": "cheap", "loglevel": level})
+        assert [logger.isEnabledFor(logging.INFO) for logger in loggers] == [is_told, is_told]
+        assert all(logger.isEnabledFor(logging.ERROR) for logger in loggers)
+    finally:
+        for logger, was in zip(loggers, before, strict=True):
+            logger.setLevel(was)
+
+
+def test_a_worker_loads_no_prices_and_patterns_until_they_are_asked_for() -> None:
+    """They are 4.5 MB of every process."""
+    code = "import sys, workers.engine; print({'genai_prices', 're2', 'httpx2'} & set(sys.modules))"
+    told = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
+    assert told == "set()\n"

@@ -11,18 +11,20 @@ import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
 from tests.faults.scene import wait_until
 from workers import one_cpu
 from workers.loop_thread import LoopThread
-from workers.one_cpu import CHOICE_S, CHOSEN_FOR_BEATS, Crowd, OneCpu
+from workers.one_cpu import CHOICE_S, CHOSEN_FOR_BEATS, Crowd, OneCpu, Spent
 
 pytestmark = pytest.mark.skipif(
     not hasattr(os, "sched_getaffinity") or len(os.sched_getaffinity(0)) < 2, reason="needs two CPUs, and Linux"
 )
+
+NOBODY = Crowd(lambda: Spent(0.0, 0.0, 0.0))
+"""A crowd that is never felt."""
 
 
 @pytest.fixture
@@ -60,7 +62,7 @@ def test_a_cpu_is_chosen_anew_after_some_beats(loop: LoopThread, monkeypatch: py
         return True
 
     monkeypatch.setattr(one_cpu, "_run_threads_on", run_on)
-    bound = OneCpu(loop)
+    bound = OneCpu(loop, NOBODY)
     for _ in range(CHOSEN_FOR_BEATS):
         bound.beat()
     assert wait_until(lambda: len(asked) == 2, 10) is not None
@@ -72,25 +74,14 @@ def test_a_cpu_is_chosen_anew_after_some_beats(loop: LoopThread, monkeypatch: py
 
 
 @pytest.mark.parametrize(
-    ("waited_s", "used_s", "is_felt"), [(0.5, 0.5, True), (0.5, 0.95, False), (0.1, 0.5, False)], ids=str
+    ("waited", "siblings", "is_felt"), [(0.5, 0.1, True), (0.5, 0.45, False), (0.1, 0.0, False)], ids=str
 )
-def test_a_crowd_is_felt_by_what_it_takes(
-    monkeypatch: pytest.MonkeyPatch, waited_s: float, used_s: float, *, is_felt: bool
-) -> None:
-    """Waiting for one's own threads is no crowd, nor is having little to do."""
-    now, used, waited = iter([100.0, 101.0]), iter([10.0, 10.0 + used_s]), iter([5.0, 5.0 + waited_s])
-    clocks = SimpleNamespace(monotonic=lambda: next(now), process_time=lambda: next(used))
-    monkeypatch.setattr(one_cpu, "time", clocks)
-    monkeypatch.setattr(one_cpu, "_waited_s", lambda: next(waited))
-    crowd = Crowd()
+def test_a_crowd_is_felt_by_what_it_takes(waited: float, siblings: float, *, is_felt: bool) -> None:
+    """Waiting while one's own threads run is no crowd, nor is having little to do."""
+    spent = iter([Spent(100.0, 5.0, 3.0), Spent(101.0, 5.0 + waited, 3.0 + siblings)])
+    crowd = Crowd(lambda: next(spent))
     crowd.is_felt()
     assert crowd.is_felt() is is_felt
-
-
-def test_the_system_tells_how_long_a_thread_waited() -> None:
-    """In seconds, which only grow."""
-    first = one_cpu._waited_s()
-    assert 0 <= first <= one_cpu._waited_s()
 
 
 def test_a_busy_process_beside_another_has_its_cpu_chosen_anew_with_the_next_beat(
@@ -106,9 +97,10 @@ def test_a_busy_process_beside_another_has_its_cpu_chosen_anew_with_the_next_bea
     monkeypatch.setattr(one_cpu, "_run_threads_on", lambda cpus: not chosen.append(cpus))
     with _busy_process_on(shared):
         bound.beat()
-        loop.wait_for(_busy_for(1.0))
+        waited_s = loop.wait_for(_busy_until_it_waited(0.3))
         bound.beat()
         assert wait_until(lambda: bool(chosen), 10) is not None
+        assert waited_s > 0
 
 
 def test_where_the_system_refuses_nothing_is_bound_any_more(loop: LoopThread, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -120,7 +112,7 @@ def test_where_the_system_refuses_nothing_is_bound_any_more(loop: LoopThread, mo
         return False
 
     monkeypatch.setattr(one_cpu, "_run_threads_on", refuse)
-    bound = OneCpu(loop)
+    bound = OneCpu(loop, NOBODY)
     bound.beat()
     loop.wait_for(_nothing())
     for _ in range(CHOSEN_FOR_BEATS):
@@ -156,10 +148,12 @@ def _busy_process_on(cpu: int) -> Iterator[None]:
             process.kill()
 
 
-async def _busy_for(seconds: float) -> None:
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
+async def _busy_until_it_waited(seconds: float) -> float:
+    """Keep the loop busy until it has waited for the CPU for so long, and return for how long it has."""
+    before, end = one_cpu._waited_s(), time.monotonic() + 30
+    while (waited_s := one_cpu._waited_s() - before) < seconds and time.monotonic() < end:
         pass
+    return waited_s
 
 
 @contextmanager

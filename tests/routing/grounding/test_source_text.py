@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from routing.grounding.source_text import SourceText
 from routing.normalisation.dates import date_readings, find_dates, is_date
+from routing.verdict import Span
 
 RECEIPT = """TAN WOON YANN
 BOOK TA .K(TAMAN DAYA) SDN BHD
@@ -92,6 +93,12 @@ def test_a_piece_of_something_longer_is_not_a_date_by_itself(text: str) -> None:
     """Its characters stand there, as part of a number or of another date."""
     start = text.find("25/12/2018")
     assert not is_date(text, start, start + len("25/12/2018"))
+
+
+def test_a_date_is_found_first_where_it_stands_as_it_is_written() -> None:
+    """That is where the model has read it, more likely than in another form of the same day."""
+    text = "issued 2018-12-25, due 25/12/2018"
+    assert SourceText(text).find("25/12/2018") == Span(text.index("25/"), len(text))
 
 
 @pytest.mark.parametrize("value", ["2018-12-24", "2017-12-25", "2012-12-25"])
