@@ -89,15 +89,18 @@ def test_a_strangers_message_is_copied_as_well(server: RedisProcess, strange: di
     """Python's JSON takes more than others do; what came has to be kept until it is put aside."""
     with redis.Redis.from_url(server.url) as client, _connection(server.url) as connection:
         _fetched(connection, 1)
-        client.lpush(QUEUE, json.dumps({**json.loads(_copy(client)), "headers": strange}))
+        message = _copy(client)
+        properties = {**message["properties"], "delivery_tag": "another"}
+        client.lpush(QUEUE, json.dumps({**message, "headers": strange, "properties": properties}))
         connection.drain_events(timeout=5)  # type: ignore[no-untyped-call]
         assert _copies(client) == (2, 2)
 
 
-def _copy(client: redis.Redis) -> str:
+def _copy(client: redis.Redis) -> dict[str, Any]:
     """Return the message of the only copy there is."""
     [copy] = client.hvals("unacked")
-    return json.dumps(json.loads(copy)[0])
+    message: dict[str, Any] = json.loads(copy)[0]
+    return message
 
 
 def _commands(pipe: Any) -> list[str]:  # noqa: ANN401 - kombu is untyped
