@@ -6,7 +6,7 @@ By control groups of the first version (cgroups(7), `cpu`), which need root and 
 from __future__ import annotations
 
 import os
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,6 +35,7 @@ def _group(share: float, pid: int) -> Iterator[None]:
         (group / "cpu.cfs_quota_us").write_text(str(round(share * _PERIOD_US)))
         (group / "cgroup.procs").write_text(str(pid))
         yield
-        (_GROUPS / "cgroup.procs").write_text(str(pid))
     finally:
+        with suppress(ProcessLookupError):  # it may have ended
+            (_GROUPS / "cgroup.procs").write_text(str(pid))
         group.rmdir()

@@ -143,8 +143,7 @@ class Asking:
         """Wait until a request may be sent. Raises ProviderTroubleError where that is not soon."""
         breaker, clock = self._model.breaker, self._ports.clock
         while True:
-            if breaker.unavailable_for_s(clock()) > 0:
-                await self._wait_out_rest()
+            await self._wait_out_rest()
             if self._model.limit is not None:
                 await self._wait_for_limit(self._model.limit)
             timeout_s = min(self._model.spec.timeout_s, self._deadline - clock())

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from routing.errors import ProviderTroubleError, Trouble
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncIterator, Container, Mapping
 
 FIRST_BYTES = 6 * 1024
 """What is read of any body. Most answers end before; what a client reads ahead grows with what was taken from it."""
@@ -92,12 +92,13 @@ async def _grows_beyond(limit_bytes: int, body: bytearray, parts: AsyncIterator[
     return True
 
 
-def stated_length(headers: Mapping[str, str]) -> int | None:
+def stated_length(headers: Mapping[str, str], names: Container[str]) -> int | None:
     """Return how long a body will be by its headers, whose names are in lower case; None where they do not tell.
 
-    The length of an encoded body says nothing about the decoded one, and where a body is chunked it is not even that.
+    `names` has all of theirs, also of those whose value cannot be read. The length of an encoded body says nothing
+    about the decoded one, and where a body is chunked, or encoded in a way nobody knows, it is not even that.
     """
-    if "content-encoding" in headers or "transfer-encoding" in headers:
+    if "content-encoding" in names or "transfer-encoding" in names:
         return None
     told = headers.get("content-length", "")
     return int(told) if told.isascii() and told.isdigit() and len(told) < _LONGEST_LENGTH else None

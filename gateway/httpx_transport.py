@@ -46,7 +46,8 @@ class HttpxTransport:
         client = self._direct_client if stays_here(url) else self._client
         async with client.stream("POST", url, headers={**headers, **_ENCODING}, content=body) as response:
             parts = _decoded(response.aiter_raw(), response.headers.get("content-encoding", "identity").lower())
-            body = await self._bodies.read(parts, stated_length(response.headers), deadline)
+            length = stated_length(response.headers, names=response.headers)
+            body = await self._bodies.read(parts, length, deadline)
             return HttpAnswer(response.status_code, response.headers, body)
 
     async def aclose(self) -> None:

@@ -54,7 +54,7 @@ class PyreqwestTransport:
     async def _exchange(self, request: StreamRequest, deadline: float) -> HttpAnswer:
         async with request as response:
             headers = _Headers(response.headers)
-            length = _length(response.headers, headers)
+            length = stated_length(headers, names=response.headers)
             if self._bodies.takes_whole(length):
                 body = bytes(await response.bytes())
             else:
@@ -85,15 +85,6 @@ def _request(
         return request.streamed_read_buffer_limit(FIRST_BYTES).build_streamed()
     except ValueError:  # its message quotes the header
         raise unwritable() from None
-
-
-def _length(raw: HeaderMap, headers: Mapping[str, str]) -> int | None:
-    """Return how long a body says it is, None where it is encoded, be it in a way that nobody can read.
-
-    hyper reads what it finds an encoding on to the connection's end, whatever length stands beside.
-    """
-    is_encoded = "transfer-encoding" in raw or "content-encoding" in raw
-    return None if is_encoded else stated_length(headers)
 
 
 async def _parts(reader: ResponseBodyReader) -> AsyncIterator[bytes]:

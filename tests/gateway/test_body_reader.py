@@ -104,4 +104,4 @@ def test_nobody_waits_for_a_turn_beyond_the_deadline() -> None:
 )
 def test_only_a_plain_length_is_believed(headers: dict[str, str], length: int | None) -> None:
     """What is no number, or speaks of something else than the decoded body, says nothing."""
-    assert stated_length(headers) == length
+    assert stated_length(headers, headers) == length
