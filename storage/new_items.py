@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import chain, islice
 from typing import TYPE_CHECKING
 
-from sqlalchemy.exc import DBAPIError
+from storage.copying import copy_into
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -69,18 +69,10 @@ def _copy(connection: Connection, job_id: int, numbered: Sequence[tuple[int, New
 
 
 def _copy_lines(connection: Connection, into: str, lines: Iterable[str]) -> None:
-    import psycopg
-
-    driver = connection.connection.driver_connection
-    assert driver is not None
-    statement = f"COPY {into} FROM STDIN"
     remaining = iter(lines)
-    try:
-        with driver.cursor() as cursor, cursor.copy(statement) as copy:
-            while block := "".join(islice(remaining, _LINES_AT_ONCE)):
-                copy.write(block)
-    except psycopg.Error as error:  # SQLAlchemy wraps what its own statements raise; this is past it
-        raise DBAPIError(statement, None, error, hide_parameters=True) from None
+    with copy_into(connection, into) as copy:
+        while block := "".join(islice(remaining, _LINES_AT_ONCE)):
+            copy.write(block)
 
 
 _NULL = r"\N"

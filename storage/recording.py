@@ -13,10 +13,11 @@ from sqlmodel import col
 from storage import answer_cache
 from storage.canary_tallies import add_canary_outcomes
 from storage.clock import now_ms
+from storage.copying import insert_rows
 from storage.fixes import add_fixes
 from storage.item_changes import change_items
-from storage.records import ENDS, Failed
-from storage.recordset import insert_rows, recordset, written
+from storage.records import ENDS, AttemptRecord, DecisionRecord, Failed
+from storage.recordset import recordset, written
 from storage.reserving import add_to_day
 from storage.router_tables import DecisionRow
 from storage.states import JobState
@@ -30,7 +31,11 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from storage.database import Database
-    from storage.records import AttemptRecord, DecisionRecord, ItemRecord
+    from storage.records import ItemRecord
+
+_KEY = ("job_id", "position")
+_ATTEMPT = (*AttemptRecord._fields, *_KEY)
+_DECISION = (*DecisionRecord._fields, *_KEY)
 
 
 def write(database: Database, records: Sequence[ItemRecord]) -> frozenset[tuple[int, int]]:
@@ -53,8 +58,10 @@ def _write(database: Database, connection: Connection, records: Sequence[ItemRec
         return frozenset()
     # Locks are taken in the same sequence by everything that changes counts: items, tallies, jobs,
     # the day; each in order.
-    insert_rows(connection, Attempt, [_row(record, attempt) for record in records for attempt in record.attempts])
-    insert_rows(connection, DecisionRow, [_row(record, made) for record in records for made in record.decisions])
+    attempts = [(*attempt, *record.key) for record in records for attempt in record.attempts]
+    insert_rows(connection, Attempt, _ATTEMPT, attempts)
+    decisions = [(*decision, *record.key) for record in records for decision in record.decisions]
+    insert_rows(connection, DecisionRow, _DECISION, decisions)
     held = _held(connection, records)
     kept = [record for record in records if record.key in held]
     change_items(connection, kept)
@@ -81,10 +88,6 @@ def _uids(parts: Iterable[AttemptRecord | DecisionRecord]) -> list[UUID]:
 
 def _known(connection: Connection, table: type[Attempt | DecisionRow], uids: list[UUID]) -> set[UUID]:
     return set(connection.scalars(select(col(table.uid)).where(col(table.uid).in_(uids)))) if uids else set()
-
-
-def _row(record: ItemRecord, part: AttemptRecord | DecisionRecord) -> dict[str, object]:
-    return part._asdict() | {"job_id": record.job_id, "position": record.position}
 
 
 def _held(connection: Connection, records: Sequence[ItemRecord]) -> dict[tuple[int, int], int]:

@@ -7,18 +7,16 @@ all rows anyway.
 
 from __future__ import annotations
 
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import orjson
-from sqlalchemy import JSON, Text, bindparam, cast, column, func, insert, select
+from sqlalchemy import JSON, Text, bindparam, cast, column, func
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from sqlalchemy import Connection, Insert, TableValuedAlias
+    from sqlalchemy import TableValuedAlias
     from sqlalchemy.types import TypeEngine
-    from sqlmodel import SQLModel
 
 ROWS = "rows"
 """The parameter that holds them."""
@@ -34,20 +32,3 @@ def recordset(types: Mapping[str, TypeEngine[Any]]) -> TableValuedAlias:
 def written(rows: Sequence[Mapping[str, object]]) -> dict[str, str]:
     """Return rows as that parameter. Numbers, texts, flags and UUIDs only."""
     return {ROWS: orjson.dumps(rows).decode()}
-
-
-def insert_rows(connection: Connection, table: type[SQLModel], rows: Sequence[Mapping[str, object]]) -> None:
-    """Insert rows that all have the same columns."""
-    if not rows:
-        return
-    if connection.dialect.name == "sqlite":
-        connection.execute(insert(table), rows)
-    else:
-        connection.execute(_insert(table, tuple(rows[0])), written(rows))
-
-
-@cache
-def _insert(table: type[SQLModel], names: tuple[str, ...]) -> Insert:
-    columns = table.__table__.columns  # type: ignore[attr-defined] # SQLModel does not declare it
-    given = recordset({name: columns[name].type for name in names})
-    return insert(table).from_select(names, select(*(given.c[name] for name in names)), include_defaults=False)

@@ -24,7 +24,6 @@ from workers.deployment import find_deployment, read_deployment
 from workers.garbage import collect_seldom
 from workers.messages import ChunkMessage, is_of_another_version
 from workers.publishing import Publisher
-from workers.redis_transport import GroupedQoS
 from workers.settings import Settings, read_settings
 
 if TYPE_CHECKING:
@@ -75,7 +74,7 @@ class WorkerApp(Celery):  # type: ignore[misc] # Celery is untyped
             self.add_queue(queue)
         self.steps["consumer"].add(_FetchAhead)
         self.steps["consumer"].add(_Unpark)
-        self.steps["consumer"].add(_Flush)
+        self.steps["consumer"].add(_TellEvents)
         celeryd_init.connect(self._prepare_worker)
 
     @cached_property
@@ -228,10 +227,10 @@ def _fetch_as_many_as_needed(consumer: Any) -> None:  # noqa: ANN401 - Celery is
         consumer.qos.decrement_eventually(-more)
 
 
-class _Flush(StartStopStep):  # type: ignore[misc] # Celery is untyped
-    """Tells events, and takes copies of acknowledged messages away, twice a second and many at a time."""
+class _TellEvents(StartStopStep):  # type: ignore[misc] # Celery is untyped
+    """Tells events twice a second, many at a time."""
 
-    requires = (Events, Tasks)
+    requires = (Events,)
 
     def __init__(self, consumer: Any, **options: Any) -> None:  # noqa: ANN401 - Celery's own signature
         super().__init__(consumer, **options)
@@ -241,7 +240,7 @@ class _Flush(StartStopStep):  # type: ignore[misc] # Celery is untyped
         """Begin with it; Celery's own loop for what follows each event is left out."""
         consumer.event_dispatcher.on_send_buffered = None
         consumer.event_dispatcher.buffer_limit = _MOST_EVENTS
-        self._timer = consumer.timer.call_repeatedly(_FLUSH_EVERY_S, _flush, (consumer,))
+        self._timer = consumer.timer.call_repeatedly(_FLUSH_EVERY_S, consumer.event_dispatcher.flush)
 
     def stop(self, consumer: Any) -> None:  # noqa: ANN401 - Celery's own signature
         """End it, with what there is to tell now."""
@@ -249,14 +248,7 @@ class _Flush(StartStopStep):  # type: ignore[misc] # Celery is untyped
             self._timer.cancel()
             self._timer = None
             with suppress(*consumer.connection_errors):
-                _flush(consumer)
-
-
-def _flush(consumer: Any) -> None:  # noqa: ANN401 - Celery is untyped
-    consumer.event_dispatcher.flush()
-    qos = consumer.task_consumer.channel.qos
-    if isinstance(qos, GroupedQoS):
-        qos.flush()
+                consumer.event_dispatcher.flush()
 
 
 class _Unpark(StartStopStep):  # type: ignore[misc] # Celery is untyped

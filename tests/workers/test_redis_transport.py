@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from base64 import b64decode
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ import redis
 from kombu.transport.redis import SentinelChannel
 
 from tests.support.redis_process import RedisProcess
-from workers.redis_transport import MOST_ACKNOWLEDGED, RedisConnection
+from workers.redis_transport import RedisConnection
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,85 +48,67 @@ def _fetched(connection: RedisConnection, messages: int) -> list[Any]:
     return received
 
 
-def test_copies_of_acknowledged_messages_go_with_the_next_flush(server: RedisProcess) -> None:
-    """Until then a worker that dies leaves them, so that nothing is lost by waiting."""
+def test_what_is_fetched_leaves_no_copy(server: RedisProcess) -> None:
+    """The ledger knows what it was about."""
     with redis.Redis.from_url(server.url) as client, _connection(server.url) as connection:
-        for message in _fetched(connection, 3):
-            message.ack()
-        assert _copies(client) == (3, 3)
-        connection.default_channel.qos.flush()
-        assert _copies(client) == (0, 0)
-
-
-def test_copies_go_when_another_message_comes(server: RedisProcess) -> None:
-    """One round trip serves both."""
-    with redis.Redis.from_url(server.url) as client, _connection(server.url) as connection:
-        received = _fetched(connection, 1)
-        received[0].ack()
-        connection.Producer(connection.default_channel).publish({}, routing_key=QUEUE)
-        while len(received) < 2:
-            connection.drain_events(timeout=5)
-        assert _copies(client) == (1, 1)
-        assert received[0].delivery_tag not in {key.decode() for key in client.hkeys("unacked")}
-
-
-def test_what_is_cut_off_leaves_nothing_for_ever(server: RedisProcess) -> None:
-    """A copy is found by its entry in the index alone, so that the entry comes first and goes last."""
-    with _connection(server.url) as connection:
-        messages = _fetched(connection, 2)
-        qos = connection.default_channel.qos
-        messages[0].ack()
-        with qos.pipe_or_acquire() as pipe:
-            assert _commands(pipe) == ["HDEL", "ZREM"]
-        assert _commands(qos._remove_from_indices(messages[1].delivery_tag)) == ["HDEL", "ZREM"]
-    with redis.Redis.from_url(server.url) as client, client.monitor() as monitor, _connection(server.url) as connection:
-        _fetched(connection, 1)
-        told = (monitor.next_command()["command"].split()[0] for _ in range(1_000))
-        assert next(name for name in told if name in {"ZADD", "HSET"}) == "ZADD"
-
-
-@pytest.mark.parametrize("strange", [{"number": 10**30}, {"text": "\ud800"}], ids=str)
-def test_a_strangers_message_is_copied_as_well(server: RedisProcess, strange: dict[str, object]) -> None:
-    """Python's JSON takes more than others do; what came has to be kept until it is put aside."""
-    with redis.Redis.from_url(server.url) as client, _connection(server.url) as connection:
-        _fetched(connection, 1)
-        message = _copy(client)
-        properties = {**message["properties"], "delivery_tag": "another"}
-        client.lpush(QUEUE, json.dumps({**message, "headers": strange, "properties": properties}))
-        connection.drain_events(timeout=5)  # type: ignore[no-untyped-call]
-        assert _copies(client) == (2, 2)
-
-
-def _copy(client: redis.Redis) -> dict[str, Any]:
-    """Return the message of the only copy there is."""
-    [copy] = client.hvals("unacked")
-    message: dict[str, Any] = json.loads(copy)[0]
-    return message
-
-
-def _commands(pipe: Any) -> list[str]:  # noqa: ANN401 - kombu is untyped
-    return [arguments[0] for arguments, _ in pipe.command_stack]
-
-
-def test_no_more_than_a_bound_of_copies_wait(server: RedisProcess) -> None:
-    """Also where nobody flushes."""
-    with redis.Redis.from_url(server.url) as client, _connection(server.url) as connection:
-        for message in _fetched(connection, MOST_ACKNOWLEDGED):
-            message.ack()
+        _fetched(connection, 2)
         assert _copies(client) == (0, 0)
 
 
 def test_what_was_not_acknowledged_goes_back_when_a_channel_closes(server: RedisProcess) -> None:
-    """And what was acknowledged does not."""
+    """It is fetched next, in the same order; what was acknowledged does not."""
     with redis.Redis.from_url(server.url) as client:
         with _connection(server.url) as connection:
-            first, _second = _fetched(connection, 2)
+            first, *_ = _fetched(connection, 3)
             first.ack()
+            client.lpush(QUEUE, "what came later")
+        assert _numbers(client) == [1, 2]
+
+
+def _numbers(client: redis.Redis) -> list[int]:
+    """Return what the messages of the queue say, from the next one on, but for the last one."""
+    *messages, _last = reversed(client.lrange(QUEUE, 0, -1))
+    return [json.loads(b64decode(json.loads(message)["body"]))["number"] for message in messages]
+
+
+def test_a_channel_that_has_lost_its_redis_puts_nothing_back(
+    server: RedisProcess, caplog: pytest.LogCaptureFixture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody is told of an emergency, and no file is written: the sweeper publishes it once more."""
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "elsewhere"))
+    (tmp_path / "elsewhere").mkdir()
+    with _connection(server.url) as connection:
+        _fetched(connection, 2)
+        server.kill()
+    assert not [*(tmp_path / "elsewhere").iterdir()]
+    assert all(record.levelname == "INFO" for record in caplog.records)
+
+
+def test_a_message_that_is_refused_goes_to_the_end_of_its_queue_or_away(server: RedisProcess) -> None:
+    """As kombu does it."""
+    with redis.Redis.from_url(server.url) as client:
+        with _connection(server.url) as connection:
+            first, second, third = _fetched(connection, 3)
+            first.requeue()
+            second.reject()
+            third.ack()
+            assert client.llen(QUEUE) == 1
+        assert client.llen(QUEUE) == 1
+
+
+def test_copies_of_an_earlier_version_go_back_to_their_queue(server: RedisProcess) -> None:
+    """What a worker left in Redis as it died, before this one took its place."""
+    with redis.Redis.from_url(server.url) as client, _connection(server.url) as connection:
+        _fetched(connection, 1)[0].requeue()
+        message = json.loads(client.rpop(QUEUE) or "")
+        client.hset("unacked", "left", json.dumps([message, "", QUEUE]))
+        client.zadd("unacked_index", {"left": 1})
+        connection.default_channel.qos.restore_visible(interval=1)
         assert (client.llen(QUEUE), _copies(client)) == (1, (0, 0))
 
 
 def test_an_acknowledged_message_makes_room_at_once(server: RedisProcess) -> None:
-    """How many are fetched ahead does not depend on when copies go."""
+    """How many are fetched ahead depends on it."""
     with _connection(server.url) as connection:
         connection.default_channel.basic_qos(0, 1, apply_global=False)
         (message,) = _fetched(connection, 1)

@@ -1,4 +1,4 @@
-"""Many rows in one statement say the same as one statement for each."""
+"""Many rows at once say the same as one statement for each."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from sqlalchemy import select
 from sqlmodel import col
 
 from storage.database import Database
-from storage.recordset import insert_rows
+from storage.copying import insert_rows
 from storage.router_tables import DecisionRow
 
 MOST = 2**63 - 1
@@ -42,7 +42,7 @@ def test_rows_come_back_as_they_were_given(ledger: Database) -> None:
         _row(2, probability=0.1, threshold=1e-300, threshold_source="cost", canary=True, holdout=False),
     ]
     with ledger.write() as connection:
-        insert_rows(connection, DecisionRow, rows)
+        insert_rows(connection, DecisionRow, tuple(rows[0]), [tuple(row.values()) for row in rows])
     with ledger.read() as connection:
         found = connection.execute(select(DecisionRow.__table__).order_by(col(DecisionRow.position))).mappings()  # type: ignore[attr-defined]
         assert [dict(row) for row in found] == rows
@@ -51,4 +51,4 @@ def test_rows_come_back_as_they_were_given(ledger: Database) -> None:
 def test_no_rows_are_no_statement(ledger: Database) -> None:
     """A group without decisions asks the ledger nothing."""
     with ledger.write() as connection:
-        insert_rows(connection, DecisionRow, [])
+        insert_rows(connection, DecisionRow, (), [])
