@@ -1,7 +1,8 @@
 """Claims that are asked for while another one is under way wait for it, and then go together, in one statement.
 
 What a claim costs the worker and PostgreSQL is mostly the statement, however few items it takes. Chunks end together,
-when the recorder has written what they waited for, and the next ones are claimed in the same moment.
+when the recorder has written what they waited for, and the next ones are claimed within the next milliseconds. So where
+other chunks are in hand, whose threads come back for more, a claim waits for them a moment.
 """
 
 from __future__ import annotations
@@ -19,9 +20,12 @@ if TYPE_CHECKING:
 
     from storage.claims import Claim
     from storage.database import Database
+    from workers.leases import Leases
 
 MOST_ITEMS = 500
 """So many items go together at most, but for a chunk that is larger: their documents come all at once."""
+GATHER_S = 0.004
+"""How long a claim waits for others. Half as many statements are made as without it; twice as long saves no more."""
 
 
 @dataclass(slots=True, eq=False)
@@ -46,9 +50,9 @@ class JointClaims:
     answered, and the first of those that came meanwhile, which makes the next one.
     """
 
-    def __init__(self, database: Database, lease_ms: int, *, has_day_budget: bool) -> None:
+    def __init__(self, database: Database, leases: Leases, *, has_day_budget: bool) -> None:
         self._database = database
-        self._lease_ms = lease_ms
+        self._leases = leases
         self._has_day_budget = has_day_budget
         self._lock = threading.Lock()
         self._waiting: dict[tuple[int, str], deque[_Asked]] = {}
@@ -69,6 +73,8 @@ class JointClaims:
         return asked.claim
 
     def _lead(self, kind: tuple[int, str]) -> None:
+        if self._leases.in_hand > 1:
+            threading.Event().wait(GATHER_S)
         group = self._next_group(kind)
         self._answer(kind, group)
         with self._lock:
@@ -112,6 +118,6 @@ class JointClaims:
             job_id=job_id,
             tier=tier,
             chunks={asked.token: asked.positions for asked in group},
-            lease_ms=self._lease_ms,
+            lease_ms=self._leases.lease_ms,
             has_day_budget=self._has_day_budget,
         )

@@ -54,6 +54,11 @@ class Leases:
         """How often leases are to be extended."""
         return self.lease_ms / 1000 / EXTENSIONS_PER_LEASE
 
+    @property
+    def in_hand(self) -> int:
+        """How many chunks this process has, those that are about to be claimed among them."""
+        return len(self._in_hand)
+
     def take(self) -> str:
         """Return a new token for a chunk that is about to be claimed; `drop` it when the chunk is finished."""
         with self._lock:

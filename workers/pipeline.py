@@ -69,7 +69,7 @@ class Pipeline:
         self._loop = loop
         self._recorder = recorder
         self._payments = payments
-        self._claims = JointClaims(database, leases.lease_ms, has_day_budget=payments.has_day_budget)
+        self._claims = JointClaims(database, leases, has_day_budget=payments.has_day_budget)
         self._stopping = threading.Event()
         self._last_progress = monotonic()
         self._waiting_for_provider = 0

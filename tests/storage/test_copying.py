@@ -7,8 +7,8 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlmodel import col
 
-from storage.database import Database
 from storage.copying import insert_rows
+from storage.database import Database
 from storage.router_tables import DecisionRow
 
 MOST = 2**63 - 1

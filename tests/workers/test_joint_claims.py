@@ -18,6 +18,7 @@ from tests.faults.scene import wait_until
 from tests.support.ledgers import running_job
 from workers import joint_claims
 from workers.joint_claims import JointClaims
+from workers.leases import Leases
 
 
 @dataclass(slots=True)
@@ -76,7 +77,7 @@ def threads() -> Iterator[ThreadPoolExecutor]:
 @pytest.fixture
 def scene(ledger: Database, statements: Statements, threads: ThreadPoolExecutor) -> Scene:
     """A job of nine items, whose first one is being claimed."""
-    job, joint = running_job(ledger, 9).id, JointClaims(ledger, 60_000, has_day_budget=False)
+    job, joint = running_job(ledger, 9).id, JointClaims(ledger, Leases(60_000), has_day_budget=False)
     first = threads.submit(joint.claim, job, "cheap", [1], "first")
     assert wait_until(lambda: len(statements.tokens) == 1, 10) is not None
     return Scene(job, joint, threads, statements, first)
@@ -89,6 +90,30 @@ def test_what_is_asked_for_meanwhile_goes_together(scene: Scene) -> None:
     scene.statements.may_go.release(2)
     assert [_positions(found) for found in (scene.first, *later)] == [[1], [3, 4], [5, 6], [7, 8]]
     assert [set(tokens) for tokens in scene.statements.tokens] == [{"first"}, {"t3", "t5", "t7"}]
+
+
+@pytest.mark.parametrize(("in_hand", "statements_made"), [(1, 2), (2, 1)])
+def test_a_claim_waits_for_others_only_where_there_are_some(
+    ledger: Database,
+    statements: Statements,
+    threads: ThreadPoolExecutor,
+    monkeypatch: pytest.MonkeyPatch,
+    in_hand: int,
+    statements_made: int,
+) -> None:
+    """A chunk that is alone in its process goes at once: somebody may wait for its only document."""
+    monkeypatch.setattr(joint_claims, "GATHER_S", 1.0)
+    job, leases = running_job(ledger, 4).id, Leases(60_000)
+    joint = JointClaims(ledger, leases, has_day_budget=False)
+    for _ in range(in_hand):
+        leases.take()
+    first = threads.submit(joint.claim, job, "cheap", [1, 2], "first")
+    assert wait_until(lambda: len(statements.tokens) == 2 - in_hand and joint._waiting, 10) is not None
+    second = threads.submit(joint.claim, job, "cheap", [3, 4], "second")
+    assert wait_until(lambda: sum(map(len, joint._waiting.values())) == in_hand, 10) is not None
+    statements.may_go.release(2)
+    assert [_positions(first), _positions(second)] == [[1, 2], [3, 4]]
+    assert len(statements.tokens) == statements_made
 
 
 def test_chunks_of_another_kind_go_by_themselves(scene: Scene) -> None:
