@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import orjson
 from sqlalchemy import select
@@ -51,10 +51,11 @@ def first_verdicts(database: Database, job_id: int, tier: str, *, after: int, si
         page = connection.execute(items).all()
         if not page:
             return VerdictPage((), after)
-        within = (page[0].position, page[-1].position)
+        reached: int = page[-1].position
+        within = (page[0].position, reached)
         calls = _calls(connection, job_id, tier, within)
         said = _probabilities(connection, job_id, tier, within)
-    if any(item.position not in calls and item.state == ItemState.QUEUED and item.tier == tier for item in page):
+    if any(position not in calls and state == ItemState.QUEUED and at == tier for position, state, at in page):
         return VerdictPage((), after)
     verdicts = [
         FirstVerdict(
@@ -67,11 +68,10 @@ def first_verdicts(database: Database, job_id: int, tier: str, *, after: int, si
         for position, call in sorted(calls.items(), key=lambda one: share_point(str(job_id), str(one[0]), "order"))
         if call.started_ms >= since_ms and not call.cache_hit and call.answered_by != AnswerSource.RECORDING
     ]
-    return VerdictPage(tuple(verdicts), page[-1].position)
+    return VerdictPage(tuple(verdicts), reached)
 
 
-@dataclass(frozen=True, slots=True)
-class _Call:
+class _Call(NamedTuple):
     outcome: str
     failures: str
     confidence: float | None
@@ -108,10 +108,9 @@ def _calls(connection: Connection, job_id: int, tier: str, within: Sequence[int]
         .order_by(col(Attempt.position), col(Attempt.started_ms), col(Attempt.uid))
     )
     found: dict[int, _Call] = {}
-    for row in rows:
-        told = (row.outcome, row.failures, row.confidence, row.started_ms, bool(row.cache_hit), row.answered_by)
-        call = _Call(*told)
-        found.setdefault(row.position, call)
+    for position, *told in rows.all():  # one by one they would be asked for, a call of the driver each
+        if position not in found:
+            found[position] = _Call(*told)
     return found
 
 
