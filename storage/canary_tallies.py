@@ -10,6 +10,7 @@ from sqlmodel import col
 
 from routing.canary_conditions import Arm
 from storage.router_tables import CanaryTally
+from storage.upserting import adding
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -38,7 +39,12 @@ def canary_arms(database: Database, task_name: str, since: int) -> tuple[Arm, Ar
     return arms.get(True, _NOTHING), arms.get(False, _NOTHING)
 
 
-def add_canary_outcomes(database: Database, connection: Connection, outcomes: Iterable[CanaryOutcome]) -> None:
+_ADD = adding(
+    CanaryTally, key=("task_name", "since", "canary"), amounts=("items", "passed", "cost_nano_usd", "cost_squared")
+)
+
+
+def add_canary_outcomes(connection: Connection, outcomes: Iterable[CanaryOutcome]) -> None:
     """Count these outcomes, each in its arm."""
     tallies: defaultdict[tuple[str, int, bool], Counter[str]] = defaultdict(Counter)
     squares: defaultdict[tuple[str, int, bool], float] = defaultdict(float)
@@ -48,13 +54,8 @@ def add_canary_outcomes(database: Database, connection: Connection, outcomes: It
         squares[key] += float(outcome.cost_nano_usd) ** 2
     if not tallies:
         return
-    statement = database.insert(CanaryTally)
-    counts = ("items", "passed", "cost_nano_usd", "cost_squared")
     connection.execute(
-        statement.on_conflict_do_update(
-            index_elements=["task_name", "since", "canary"],
-            set_={name: col(getattr(CanaryTally, name)) + statement.excluded[name] for name in counts},
-        ),
+        _ADD(connection),
         [
             {
                 "task_name": key[0],

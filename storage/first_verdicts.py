@@ -108,9 +108,9 @@ def _calls(connection: Connection, job_id: int, tier: str, within: Sequence[int]
         .order_by(col(Attempt.position), col(Attempt.started_ms), col(Attempt.uid))
     )
     found: dict[int, _Call] = {}
-    for position, *told in rows.all():  # one by one they would be asked for, a call of the driver each
-        if position not in found:
-            found[position] = _Call(*told)
+    for position, outcome, failures, confidence, started_ms, cache_hit, answered_by in rows.all():  # not one by one
+        call = _Call(outcome, failures, confidence, started_ms, cache_hit, answered_by)
+        found.setdefault(position, call)
     return found
 
 

@@ -10,6 +10,7 @@ from sqlmodel import col
 
 from routing.benefit import FixRate
 from storage.router_tables import FixTally
+from storage.upserting import adding
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -32,7 +33,11 @@ def fix_rates(database: Database, task_name: str) -> dict[tuple[str, str], dict[
     return dict(found)
 
 
-def add_fixes(database: Database, connection: Connection, fixes: Iterable[FixRecord]) -> None:
+_KEY = ("task_name", "model", "next_model", "check", "field")
+_ADD = adding(FixTally, _KEY, amounts=("tried", "fixed"))
+
+
+def add_fixes(connection: Connection, fixes: Iterable[FixRecord]) -> None:
     """Count these pairs."""
     tried: Counter[tuple[str, ...]] = Counter()
     fixed: Counter[tuple[str, ...]] = Counter()
@@ -42,15 +47,7 @@ def add_fixes(database: Database, connection: Connection, fixes: Iterable[FixRec
         fixed[key] += fix.fixed
     if not tried:
         return
-    names = ("task_name", "model", "next_model", "check", "field")
-    statement = database.insert(FixTally)
     connection.execute(
-        statement.on_conflict_do_update(
-            index_elements=list(names),
-            set_={
-                "tried": col(FixTally.tried) + statement.excluded.tried,
-                "fixed": col(FixTally.fixed) + statement.excluded.fixed,
-            },
-        ),
-        [dict(zip(names, key, strict=True)) | {"tried": tried[key], "fixed": fixed[key]} for key in sorted(tried)],
+        _ADD(connection),
+        [dict(zip(_KEY, key, strict=True)) | {"tried": tried[key], "fixed": fixed[key]} for key in sorted(tried)],
     )

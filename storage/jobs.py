@@ -238,12 +238,13 @@ def is_active() -> ColumnElement[bool]:
 
 def active_tasks(database: Database) -> list[FrozenTask]:
     """Return the tasks of active jobs, as the newest job of each task's name froze it."""
-    newest = select(func.max(col(Job.id))).where(is_active()).group_by(col(Job.task_name))
     with database.read() as connection:
-        return [
-            FrozenTask.model_validate_json(text)
-            for text in connection.scalars(select(col(Job.task)).where(col(Job.id).in_(newest)))
-        ]
+        return [FrozenTask.model_validate_json(text) for text in connection.scalars(_ACTIVE_TASKS)]
+
+
+_ACTIVE_TASKS = select(col(Job.task)).where(
+    col(Job.id).in_(select(func.max(col(Job.id))).where(is_active()).group_by(col(Job.task_name)))
+)
 
 
 def cancel(database: Database, job_id: int) -> bool:
@@ -296,16 +297,18 @@ def _in(states: set[JobState]) -> ColumnElement[bool]:
 def resume_on_new_day(database: Database) -> int:
     """Let the jobs run on that the budget of an earlier day (UTC) stopped; return how many."""
     with database.statement() as connection:
-        resumed = connection.execute(
-            update(Job)
-            .where(
-                col(Job.state) == JobState.STOPPED,
-                col(Job.stop_reason) == StopReason.DAY_BUDGET,
-                col(Job.stopped_ms) // DAY_MS < today(),
-            )
-            .values(state=JobState.RUNNING, stop_reason=None, stop_detail="")
-        )
-    return resumed.rowcount
+        return connection.execute(_RESUME_ON_NEW_DAY).rowcount
+
+
+_RESUME_ON_NEW_DAY = (
+    update(Job)
+    .where(
+        col(Job.state) == JobState.STOPPED,
+        col(Job.stop_reason) == StopReason.DAY_BUDGET,
+        col(Job.stopped_ms) // DAY_MS < today(),
+    )
+    .values(state=JobState.RUNNING, stop_reason=None, stop_detail="")
+)
 
 
 def set_budget(database: Database, job_id: int, budget: NanoUsd | None, item_budget: NanoUsd | None) -> None:

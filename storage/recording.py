@@ -65,14 +65,14 @@ def _write(database: Database, connection: Connection, records: Sequence[ItemRec
     held = _held(connection, records)
     kept = [record for record in records if record.key in held]
     change_items(connection, kept)
-    change_tallies(database, connection, records, held)
-    add_fixes(database, connection, [fix for record in kept for fix in record.fixes])
+    change_tallies(connection, records, held)
+    add_fixes(connection, [fix for record in kept for fix in record.fixes])
     _change_jobs(connection, records, held)
-    add_canary_outcomes(database, connection, [record.canary_outcome for record in kept if record.canary_outcome])
+    add_canary_outcomes(connection, [record.canary_outcome for record in kept if record.canary_outcome])
     answer_cache.keep(database, connection, [answer for record in records for answer in record.to_cache])
     cost_nano_usd = sum(record.cost_nano_usd for record in records)
     if cost_nano_usd:
-        add_to_day(database, connection, cost_nano_usd)
+        add_to_day(connection, cost_nano_usd)
     return frozenset(held)
 
 

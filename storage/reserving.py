@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
 from sqlmodel import col
 
 from routing.task import OnExceed
 from storage.clock import now_ms
 from storage.states import StopReason
 from storage.tables import Job, SpendingDay, TierTally
+from storage.upserting import for_each_database
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from routing.money import NanoUsd
     from storage.database import Database
+    from storage.upserting import Insert, InsertInto
 
 DAY_MS = 86_400_000
 
@@ -146,15 +148,16 @@ def _held_back(pot: _Pot, tier: str, first: str, kept: int) -> int:
     return kept if pot.on_exceed is OnExceed.CHEAP_ONLY and tier != first else 0
 
 
-def add_to_day(database: Database, connection: Connection, cost_nano_usd: int) -> None:
+def add_to_day(connection: Connection, cost_nano_usd: int) -> None:
     """Book what was spent on today's row."""
-    statement = database.insert(SpendingDay).values(day=today(), cost_nano_usd=cost_nano_usd)
-    connection.execute(
-        statement.on_conflict_do_update(
-            index_elements=["day"],
-            set_={"cost_nano_usd": col(SpendingDay.cost_nano_usd) + statement.excluded.cost_nano_usd},
-        )
-    )
+    connection.execute(_add_to_day(connection), {"b_cost": cost_nano_usd})
+
+
+@for_each_database
+def _add_to_day(insert: InsertInto) -> Insert:
+    inserted = insert(SpendingDay).values(day=today(), cost_nano_usd=bindparam("b_cost"))
+    spent = col(SpendingDay.cost_nano_usd) + inserted.excluded.cost_nano_usd
+    return inserted.on_conflict_do_update(index_elements=["day"], set_={"cost_nano_usd": spent})
 
 
 def spent_today(database: Database) -> int:

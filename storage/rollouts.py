@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import insert, select
+from sqlalchemy import bindparam, insert, select
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import col
 
@@ -32,15 +32,18 @@ class RolloutChange:
     changed_ms: int
 
 
+_NEWEST = (
+    select(col(RolloutRow.state))
+    .where(col(RolloutRow.task_name) == bindparam("b_task_name"))
+    .order_by(col(RolloutRow.revision).desc())
+    .limit(1)
+)
+
+
 def current(database: Database, task_name: str) -> Rollout | None:
     """Return the newest revision of a task's rollout, None where nobody has changed what its file says."""
     with database.read() as connection:
-        newest = connection.scalar(
-            select(col(RolloutRow.state))
-            .where(col(RolloutRow.task_name) == task_name)
-            .order_by(col(RolloutRow.revision).desc())
-            .limit(1)
-        )
+        newest = connection.scalar(_NEWEST, {"b_task_name": task_name})
     return None if newest is None else Rollout.model_validate_json(newest)
 
 

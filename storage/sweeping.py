@@ -8,7 +8,7 @@ from itertools import groupby
 from time import monotonic
 from typing import TYPE_CHECKING, Protocol
 
-from sqlalchemy import select, tuple_, update
+from sqlalchemy import bindparam, select, tuple_, update
 from sqlmodel import col
 
 from routing.decision import Layer
@@ -22,7 +22,7 @@ from storage.tables import Item, Job, TierTally
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sqlalchemy import Connection, Select
+    from sqlalchemy import Connection
 
     from storage.database import Database
 
@@ -63,6 +63,22 @@ class EscalationCount:
     was_stopped: bool
 
 
+_EXPIRED = (
+    select(
+        col(Item.job_id),
+        col(Item.position),
+        col(Item.tier),
+        col(Item.layer),
+        col(Item.claims),
+        col(Item.reserved_nano_usd),
+    )
+    .where(col(Item.lease_token).is_not(None), col(Item.lease_until_ms) < now_ms() - bindparam("b_waited_ms"))
+    .order_by(unindexed(col(Item.job_id)), unindexed(col(Item.position)))
+    .limit(_BATCH)
+    .with_for_update(skip_locked=True)
+)
+
+
 def release_expired(database: Database) -> Released:
     """Take items back from workers that let their leases run out, up to 1000 at once.
 
@@ -73,20 +89,7 @@ def release_expired(database: Database) -> Released:
     asked = monotonic()
     with database.write() as connection:
         waited_ms = int((monotonic() - asked) * 1000)
-        expired = connection.execute(
-            select(
-                col(Item.job_id),
-                col(Item.position),
-                col(Item.tier),
-                col(Item.layer),
-                col(Item.claims),
-                col(Item.reserved_nano_usd),
-            )
-            .where(col(Item.lease_token).is_not(None), col(Item.lease_until_ms) < now_ms() - waited_ms)
-            .order_by(unindexed(col(Item.job_id)), unindexed(col(Item.position)))
-            .limit(_BATCH)
-            .with_for_update(skip_locked=True)
-        ).all()
+        expired = connection.execute(_EXPIRED, {"b_waited_ms": waited_ms}).all()
         if not expired:
             return Released({}, 0)
         healthy = [row for row in expired if row.claims < MAX_CLAIMS]
@@ -160,32 +163,35 @@ def _settle_job(connection: Connection, job_id: int, rows: Sequence[_Expired]) -
 def waiting_tiers(database: Database) -> frozenset[str]:
     """Return the tiers in which running jobs have items that are not finished, from the tallies."""
     with database.read() as connection:
-        return frozenset(
-            connection.scalars(
-                select(col(TierTally.tier))
-                .join(Job, col(Job.id) == col(TierTally.job_id))
-                .where(col(Job.state) == JobState.RUNNING, col(TierTally.queued) > 0)
-                .distinct()
-            )
-        )
+        return frozenset(connection.scalars(_WAITING_TIERS))
+
+
+_WAITING_TIERS = (
+    select(col(TierTally.tier))
+    .join(Job, col(Job.id) == col(TierTally.job_id))
+    .where(col(Job.state) == JobState.RUNNING, col(TierTally.queued) > 0)
+    .distinct()
+)
 
 
 def escalation_counts(database: Database) -> list[EscalationCount]:
     """Return how often each tier of each active job has accepted and escalated, from the tallies."""
-    verdicts = col(TierTally.accepted) + col(TierTally.escalated) + col(TierTally.failed)
     with database.read() as connection:
-        rows = connection.execute(
-            select(
-                col(TierTally.job_id),
-                col(TierTally.tier),
-                verdicts.label("verdicts"),
-                col(TierTally.escalated),
-                col(Job.stopped_ms).is_not(None).label("was_stopped"),
-            )
-            .join(Job, col(Job.id) == col(TierTally.job_id))
-            .where(is_active())
-        ).mappings()
-        return [EscalationCount(**row) for row in rows]
+        return [EscalationCount(**row) for row in connection.execute(_ESCALATION_COUNTS).mappings()]
+
+
+_verdicts = col(TierTally.accepted) + col(TierTally.escalated) + col(TierTally.failed)
+_ESCALATION_COUNTS = (
+    select(
+        col(TierTally.job_id),
+        col(TierTally.tier),
+        _verdicts.label("verdicts"),
+        col(TierTally.escalated),
+        col(Job.stopped_ms).is_not(None).label("was_stopped"),
+    )
+    .join(Job, col(Job.id) == col(TierTally.job_id))
+    .where(is_active())
+)
 
 
 def claimable(database: Database, tier: str, idle_ms: int, limit: int) -> list[tuple[int, int]]:
@@ -196,33 +202,34 @@ def claimable(database: Database, tier: str, idle_ms: int, limit: int) -> list[t
     """
     found: list[tuple[int, int]] = []
     with database.read() as connection:
-        for job_id in connection.scalars(_jobs_that_wait(tier)).all():
-            positions = connection.scalars(
-                select(col(Item.position))
-                .where(
-                    col(Item.tier) == tier,
-                    col(Item.state) == ItemState.QUEUED,
-                    col(Item.job_id) == job_id,
-                    col(Item.lease_token).is_(None),
-                    col(Item.claims) < MAX_CLAIMS,
-                    col(Item.available_ms) <= now_ms() - idle_ms,
-                )
-                .order_by(col(Item.position))
-                .limit(limit - len(found))
-            )
+        for job_id in connection.scalars(_JOBS_THAT_WAIT, {"b_tier": tier}).all():
+            given = {"b_tier": tier, "b_job_id": job_id, "b_idle_ms": idle_ms, "b_limit": limit - len(found)}
+            positions = connection.scalars(_CLAIMABLE, given)
             found += [(job_id, position) for position in positions]
             if len(found) == limit:
                 break
     return found
 
 
-def _jobs_that_wait(tier: str) -> Select[int]:
-    return (
-        select(col(TierTally.job_id))
-        .join(Job, col(Job.id) == col(TierTally.job_id))
-        .where(col(TierTally.tier) == tier, col(TierTally.queued) > 0, col(Job.state) == JobState.RUNNING)
-        .order_by(col(TierTally.job_id))
+_JOBS_THAT_WAIT = (
+    select(col(TierTally.job_id))
+    .join(Job, col(Job.id) == col(TierTally.job_id))
+    .where(col(TierTally.tier) == bindparam("b_tier"), col(TierTally.queued) > 0, col(Job.state) == JobState.RUNNING)
+    .order_by(col(TierTally.job_id))
+)
+_CLAIMABLE = (
+    select(col(Item.position))
+    .where(
+        col(Item.tier) == bindparam("b_tier"),
+        col(Item.state) == ItemState.QUEUED,
+        col(Item.job_id) == bindparam("b_job_id"),
+        col(Item.lease_token).is_(None),
+        col(Item.claims) < MAX_CLAIMS,
+        col(Item.available_ms) <= now_ms() - bindparam("b_idle_ms"),
     )
+    .order_by(col(Item.position))
+    .limit(bindparam("b_limit"))
+)
 
 
 def queued_positions(database: Database, job_id: int, tier: str, after: int, limit: int) -> list[int]:

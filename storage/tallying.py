@@ -12,6 +12,7 @@ from sqlmodel import col
 from storage.records import MOVES_ON, Accepted, Escalated, Failed, HeldOut, Measured, Released, Routed
 from storage.states import AttemptOutcome
 from storage.tables import FailureTally, TierTally
+from storage.upserting import adding
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -19,13 +20,13 @@ if TYPE_CHECKING:
     from _typeshed import DataclassInstance
     from sqlalchemy import Connection
 
-    from storage.database import Database
     from storage.records import ItemRecord
 
 
-def change_tallies(
-    database: Database, connection: Connection, records: Iterable[ItemRecord], held: Mapping[tuple[int, int], int]
-) -> None:
+_ADD_FAILURES = adding(FailureTally, key=("job_id", "tier", "check", "field"), amounts=("count",))
+
+
+def change_tallies(connection: Connection, records: Iterable[ItemRecord], held: Mapping[tuple[int, int], int]) -> None:
     """Add what these records did to the tallies of their jobs; only `held` items moved, every call was paid for."""
     tiers: defaultdict[tuple[int, str], _TierChange] = defaultdict(_TierChange)
     failures: Counter[tuple[int, str, str, str]] = Counter()
@@ -37,12 +38,8 @@ def change_tallies(
                 failures[record.job_id, record.tier, check, name] += 1
     connection.execute(_ADD_TO_TIER, [_tier_values(key, tiers[key]) for key in sorted(tiers)])
     if failures:
-        statement = database.insert(FailureTally)
         connection.execute(
-            statement.on_conflict_do_update(
-                index_elements=["job_id", "tier", "check", "field"],
-                set_={"count": col(FailureTally.count) + statement.excluded.count},
-            ),
+            _ADD_FAILURES(connection),
             [
                 {"job_id": job_id, "tier": tier, "check": check, "field": name, "count": count}
                 for (job_id, tier, check, name), count in sorted(failures.items())

@@ -5,16 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, select
+from sqlalchemy import bindparam, delete, select
 from sqlmodel import col
 
 from storage.clock import now_ms
 from storage.tables import QueueSetting, WorkerRow
+from storage.upserting import for_each_database
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from storage.database import Database
+    from storage.upserting import Insert, InsertInto
 
 HEARD_WITHIN_MS = 10_000
 """A worker that said nothing for longer is not counted as running."""
@@ -77,19 +79,32 @@ def report(
     database: Database, *, name: str, queue: str, concurrency: int, in_flight: int, blocked: bool, idle_ms: int
 ) -> None:
     """Say how a worker process stands with one of its queues."""
-    values = {
-        "concurrency": concurrency,
-        "in_flight": in_flight,
-        "blocked": blocked,
-        "progress_ms": now_ms() - idle_ms,
-        "heard_ms": now_ms(),
+    told = {
+        "b_name": name,
+        "b_queue": queue,
+        "b_concurrency": concurrency,
+        "b_in_flight": in_flight,
+        "b_blocked": blocked,
+        "b_idle_ms": idle_ms,
     }
     with database.statement() as connection:
-        connection.execute(
-            database.insert(WorkerRow)
-            .values(name=name, queue=queue, **values)
-            .on_conflict_do_update(index_elements=["name", "queue"], set_=values)
-        )
+        connection.execute(_report(connection), told)
+
+
+@for_each_database
+def _report(insert: InsertInto) -> Insert:
+    inserted = insert(WorkerRow).values(
+        name=bindparam("b_name"),
+        queue=bindparam("b_queue"),
+        concurrency=bindparam("b_concurrency"),
+        in_flight=bindparam("b_in_flight"),
+        blocked=bindparam("b_blocked"),
+        progress_ms=now_ms() - bindparam("b_idle_ms"),
+        heard_ms=now_ms(),
+    )
+    told = ("concurrency", "in_flight", "blocked", "progress_ms", "heard_ms")
+    changed = {name: inserted.excluded[name] for name in told}
+    return inserted.on_conflict_do_update(index_elements=["name", "queue"], set_=changed)
 
 
 def forget(database: Database, name: str) -> None:
@@ -129,10 +144,11 @@ def set_concurrency(database: Database, queue: str, concurrency: int) -> None:
         )
 
 
+_SETTINGS = select(col(QueueSetting.queue), col(QueueSetting.concurrency), col(QueueSetting.revision))
+
+
 def settings(database: Database) -> dict[str, Setting]:
     """Return what was set, by queue."""
     with database.read() as connection:
-        rows = connection.execute(
-            select(col(QueueSetting.queue), col(QueueSetting.concurrency), col(QueueSetting.revision))
-        )
+        rows = connection.execute(_SETTINGS)
         return {queue: Setting(concurrency, revision) for queue, concurrency, revision in rows}
