@@ -21,7 +21,7 @@ class now_ms(FunctionElement[int]):  # noqa: N801 - reads as the SQL function it
 
 @compiles(now_ms, "postgresql")
 def _postgresql(_element: now_ms, _compiler: Any, **_options: Any) -> str:  # noqa: ANN401 - SQLAlchemy's own signature
-    return "CAST(extract(epoch FROM clock_timestamp()) * 1000 AS bigint)"
+    return "CAST(date_part('epoch', clock_timestamp()) * 1000 AS bigint)"
 
 
 @compiles(now_ms, "sqlite")
