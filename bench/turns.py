@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
 import tempfile
 import threading
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -29,6 +31,8 @@ SCRIPTS = HERE / "contenders"
 LATENCY_MS = 200
 IN_FLIGHT = 200
 HARD_EVERY = 4
+PROCESSES = 32
+"""Of the pool that Celery takes where nobody names another; each holds one call."""
 SERVER = (str(HERE / "model_server.py"), "--latency-ms", str(LATENCY_MS))
 
 
@@ -123,6 +127,7 @@ class Queued:
             text=True,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
+            start_new_session=True,
         )
         assert process.stdout is not None
         for line in process.stdout:
@@ -153,13 +158,13 @@ class Queued:
         return True
 
     def close(self) -> None:
-        """End the worker."""
+        """End the worker, and what it leaves behind: Celery's processes do not always hear of it."""
         self._process.terminate()
-        try:
+        with suppress(subprocess.TimeoutExpired):
             self._process.wait(20)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
 
 
 class Ours:
@@ -198,7 +203,8 @@ def contenders() -> list[Contender]:
         Contender("openai SDK", lambda count: _in_memory("openai", python_of("openai"), count)),
         Contender("openai SDK with aiohttp", lambda count: _in_memory("openai-aiohttp", python_of("openai"), count)),
         Contender("LiteLLM Router", lambda count: _in_memory("litellm", python_of("litellm"), count)),
-        Contender("tutorial Celery, 200 threads", _celery),
+        Contender(f"tutorial Celery, {PROCESSES} processes", lambda count: _celery("prefork", PROCESSES, count)),
+        Contender(f"tutorial Celery, {IN_FLIGHT} threads", lambda count: _celery("threads", IN_FLIGHT, count)),
         Contender("Dramatiq, 2 x 100 threads", _dramatiq),
         Contender("cheapfirst, SQLite", lambda count: _ours("sqlite", count)),
         Contender("cheapfirst, PostgreSQL", lambda count: _ours("postgresql", count)),
@@ -215,10 +221,10 @@ def _in_memory(kind: str, python: Path, documents: int) -> Iterator[Turn]:
 
 
 @contextmanager
-def _celery(documents: int) -> Iterator[Turn]:
+def _celery(pool: str, concurrency: int, documents: int) -> Iterator[Turn]:
     python = python_of("celery")
-    worker = [*(str(python), "-m", "celery", "-A", "tutorial_celery", "worker"), *("-P", "threads")]
-    worker += ["-c", str(IN_FLIGHT), "-Q", "cheap,expensive", "--loglevel", "INFO"]
+    worker = [*(str(python), "-m", "celery", "-A", "tutorial_celery", "worker"), *("-P", pool)]
+    worker += ["-c", str(concurrency), "-Q", "cheap,expensive", "--loglevel", "INFO"]
     with _queued(worker, [str(python), "tutorial_celery.py", str(documents)]) as turn:
         yield turn
 

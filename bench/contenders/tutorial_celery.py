@@ -1,7 +1,8 @@
-"""The queue of the tutorials: one document, one Celery task, in a pool of threads; failures go to a second queue.
+"""The queue of the tutorials: one document, one Celery task; failures go to a second queue.
 
 The environment says where things are: BROKER_URL (Redis; done documents are counted there), BASE_URL.
 
+    celery -A tutorial_celery worker -c 32 -Q cheap,expensive
     celery -A tutorial_celery worker -P threads -c 200 -Q cheap,expensive
     python tutorial_celery.py DOCUMENTS     publishes them
 """
