@@ -99,7 +99,7 @@ def claim_chunks(
     Free is: queued in this tier, no lease, due, its job running. The rest is skipped, so that a message that is
     delivered twice costs nothing; a token under which nothing was taken has no claim. A lease that ran out is the
     sweeper's to take back, with what was reserved under it. `has_day_budget` tells that a day has one here. Where the
-    day or the job has one, nothing may be called before `storage.paying.pay` has reserved for it.
+    day or the job has one, nothing may be called before `storage.paying.pay` has reserved for it. Tokens have no comma.
     """
     given = {"b_job_id": job_id, "b_tier": tier, "b_lease_ms": lease_ms, "b_max_claims": MAX_CLAIMS}
     if database.is_sqlite:
@@ -110,7 +110,7 @@ def claim_chunks(
         positions = [position for chunk in chunks.values() for position in chunk]
         tokens = [token for token, chunk in chunks.items() for _ in chunk]
         with database.statement() as connection:
-            wanted = {"b_positions": f"{{{','.join(map(str, positions))}}}", "b_tokens": tokens}
+            wanted = {"b_positions": f"{{{','.join(map(str, positions))}}}", "b_tokens": ",".join(tokens)}
             rows = connection.execute(TAKE_AT_ONCE, given | wanted).all()
     if not rows:
         return {}

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sqlalchemy import and_, case, func, insert, or_, select, update
+from sqlalchemy import and_, bindparam, case, func, insert, or_, select, update
 from sqlmodel import col
 
 from routing.errors import JobConflictError, NotFoundError, UsageError
@@ -211,7 +211,10 @@ def of_task(database: Database, task_name: str) -> list[JobRecord]:
 def is_running(database: Database, job_id: int) -> bool:
     """Tell whether a job runs."""
     with database.read() as connection:
-        return connection.scalar(select(col(Job.state)).where(col(Job.id) == job_id)) == JobState.RUNNING
+        return connection.scalar(_STATE, {"b_job_id": job_id}) == JobState.RUNNING
+
+
+_STATE = select(col(Job.state)).where(col(Job.id) == bindparam("b_job_id"))
 
 
 def frozen_task(database: Database, job_id: int) -> FrozenTask:

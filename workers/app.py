@@ -174,6 +174,7 @@ def _configuration(settings: Settings) -> dict[str, Any]:
             "socket_connect_timeout": _CONNECT_TIMEOUT_S,
             "socket_keepalive": True,
             "body_encoding": "utf-8",
+            "priority_steps": [0],  # none are used, and each is another key of every question for a message
         },
         "accept_content": ["json"],
         "task_serializer": "json",
