@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import BigInteger, Boolean, Text, bindparam, case, func, or_, update
+from sqlalchemy import BigInteger, Boolean, Text, bindparam, case, func, or_, select, tuple_, update
 from sqlmodel import col
 
 from routing.decision import Cause, Layer
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import ColumnElement, Connection, Update
     from sqlalchemy.sql.base import ReadOnlyColumnCollection
+    from sqlalchemy.sql.dml import ReturningUpdate
     from sqlalchemy.sql.elements import KeyedColumnElement
     from sqlalchemy.types import TypeEngine
 
@@ -79,18 +80,56 @@ def _finish(given: Mapping[str, ColumnElement[Any]] | ReadOnlyColumnCollection[s
 
 
 _FINISH = _finish({name: bindparam(f"b_{name}", type_=kind) for name, kind in _FINISH_TYPES.items()})
-_FINISH_MANY = _finish(recordset(_FINISH_TYPES).c)
+_HELD = select(col(Item.job_id), col(Item.position), col(Item.lease_token), col(Item.reserved_nano_usd))
 
 
-def change_items(connection: Connection, records: Sequence[ItemRecord]) -> None:
-    """Write into the rows of these items what came of them. Each is locked, and still held under its record's lease."""
-    if not records:
-        return
-    values = [_item_values(record) for record in records]
+def _finish_held() -> ReturningUpdate[int, int, int]:
+    # As where items are taken (`storage/taking.py`): looked up one by one, or PostgreSQL would read all of a few
+    # thousand items for each group. What is reserved changes under a lease only before the call, so that it may be
+    # read beside the update.
+    given = recordset({**_FINISH_TYPES, "lease_token": Text()})
+    item = (
+        select(col(Item.lease_token), col(Item.reserved_nano_usd))
+        .where(col(Item.job_id) == given.c.job_id, col(Item.position) == given.c.position)
+        .limit(1)
+        .lateral("item")
+    )
+    held = (
+        select(given, item.c.reserved_nano_usd)
+        .select_from(given.join(item, item.c.lease_token == given.c.lease_token))
+        .cte("held")
+        .prefix_with("MATERIALIZED")
+    )
+    return (
+        _finish(held.c)
+        .where(col(Item.lease_token) == held.c.lease_token)
+        .returning(col(Item.job_id), col(Item.position), held.c.reserved_nano_usd)
+    )
+
+
+_FINISH_HELD = _finish_held()
+
+
+def change_items(connection: Connection, records: Sequence[ItemRecord]) -> dict[tuple[int, int], int]:
+    """Write what came of them into the rows of those items whose lease is still the one they were claimed under.
+
+    Return what was reserved for each of these, by job and position.
+    """
     if connection.dialect.name == "sqlite":
+        return _change_one_by_one(connection, records)
+    values = [{**_item_values(record), "lease_token": record.lease_token} for record in records]
+    rows = connection.execute(_FINISH_HELD, written(values)).all()
+    return {(job_id, position): reserved for job_id, position, reserved in rows}
+
+
+def _change_one_by_one(connection: Connection, records: Sequence[ItemRecord]) -> dict[tuple[int, int], int]:
+    tokens = {record.key: record.lease_token for record in records}
+    rows = connection.execute(_HELD.where(tuple_(col(Item.job_id), col(Item.position)).in_(sorted(tokens)))).all()
+    held = {(job, position): reserved for job, position, token, reserved in rows if token == tokens[job, position]}
+    values = [_item_values(record) for record in records if record.key in held]
+    if values:
         connection.execute(_FINISH, [{f"b_{name}": value for name, value in row.items()} for row in values])
-    else:
-        connection.execute(_FINISH_MANY, written(values))
+    return held
 
 
 def _item_values(record: ItemRecord) -> dict[str, object]:

@@ -6,7 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import BigInteger, bindparam, case, select, tuple_, update
+from sqlalchemy import bindparam, case, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import col
 
@@ -17,11 +17,10 @@ from storage.copying import insert_rows
 from storage.fixes import add_fixes
 from storage.item_changes import change_items
 from storage.records import ENDS, AttemptRecord, DecisionRecord, Failed
-from storage.recordset import recordset, written
 from storage.reserving import add_to_day
 from storage.router_tables import DecisionRow
 from storage.states import JobState
-from storage.tables import Attempt, Item, Job
+from storage.tables import Attempt, Job
 from storage.tallying import change_tallies, parameters
 
 if TYPE_CHECKING:
@@ -56,15 +55,14 @@ def write(database: Database, records: Sequence[ItemRecord]) -> frozenset[tuple[
 def _write(database: Database, connection: Connection, records: Sequence[ItemRecord]) -> frozenset[tuple[int, int]]:
     if not records:
         return frozenset()
-    # Locks are taken in the same sequence by everything that changes counts: items, tallies, jobs,
-    # the day; each in order.
+    # Locks are taken in the same sequence by everything that changes counts: items, tallies, jobs, the day; each in
+    # order, but for items, which have one holder each.
     attempts = [(*attempt, *record.key) for record in records for attempt in record.attempts]
     insert_rows(connection, Attempt, _ATTEMPT, attempts)
     decisions = [(*decision, *record.key) for record in records for decision in record.decisions]
     insert_rows(connection, DecisionRow, _DECISION, decisions)
-    held = _held(connection, records)
+    held = change_items(connection, records)
     kept = [record for record in records if record.key in held]
-    change_items(connection, kept)
     change_tallies(connection, records, held)
     add_fixes(connection, [fix for record in kept for fix in record.fixes])
     _change_jobs(connection, records, held)
@@ -88,27 +86,6 @@ def _uids(parts: Iterable[AttemptRecord | DecisionRecord]) -> list[UUID]:
 
 def _known(connection: Connection, table: type[Attempt | DecisionRow], uids: list[UUID]) -> set[UUID]:
     return set(connection.scalars(select(col(table.uid)).where(col(table.uid).in_(uids)))) if uids else set()
-
-
-def _held(connection: Connection, records: Sequence[ItemRecord]) -> dict[tuple[int, int], int]:
-    """Return what is reserved for each item whose lease is still the one it was claimed under."""
-    tokens = {record.key: record.lease_token for record in records}
-    if connection.dialect.name == "sqlite":
-        found = connection.execute(_LOCKED.where(tuple_(col(Item.job_id), col(Item.position)).in_(sorted(tokens))))
-    else:
-        keys = [{"job_id": job_id, "position": position} for job_id, position in tokens]
-        found = connection.execute(_LOCKED_OF_MANY, written(keys))
-    rows = found.all()  # one by one they would be asked for, a call of the driver each
-    return {(job, position): reserved for job, position, token, reserved in rows if token == tokens[job, position]}
-
-
-_LOCKED = (
-    select(col(Item.job_id), col(Item.position), col(Item.lease_token), col(Item.reserved_nano_usd))
-    .order_by(col(Item.job_id), col(Item.position))
-    .with_for_update(of=Item)
-)
-_keys = recordset({"job_id": BigInteger(), "position": BigInteger()})
-_LOCKED_OF_MANY = _LOCKED.where(col(Item.job_id) == _keys.c.job_id, col(Item.position) == _keys.c.position)
 
 
 def _change_jobs(connection: Connection, records: Iterable[ItemRecord], held: Mapping[tuple[int, int], int]) -> None:

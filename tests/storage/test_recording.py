@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import re
+
+import pytest
+
 from storage import jobs, progress, recording, results, sweeping
 from storage.database import Database
+from storage.item_changes import change_items
 from storage.records import Accepted, Escalated, Failed, ItemRecord, Released
 from storage.states import AttemptOutcome, FailReason, ItemState, JobState
 from tests.support.ledgers import attempt, claim, running_job
+from tests.support.plans import plans
 
 
 def _accepted(job_id: int, position: int, token: str = "token", cost: int = 7) -> ItemRecord:
@@ -26,6 +32,22 @@ def test_an_accepted_item_is_done_with_its_output(ledger: Database) -> None:
     stands = progress.read(ledger, job.name)
     assert (stands.job.items_done, stands.job.cost_nano_usd, stands.job.baseline_nano_usd) == (1, 7, 90)
     assert (stands.tiers[0].queued, stands.tiers[0].accepted, stands.tiers[0].attempts) == (1, 1, 1)
+
+
+@pytest.mark.parametrize("ledger_url", ["postgresql"], indirect=True)
+def test_a_group_looks_up_its_own_items_and_no_others(ledger: Database) -> None:
+    """Of a few thousand items PostgreSQL would rather read all, twice for each group."""
+    job = running_job(ledger, 4_000)
+    claim(ledger, job.id, range(1, 193))
+    records = [_accepted(job.id, position) for position in range(1, 193)]
+
+    def change() -> None:
+        with ledger.write() as connection:
+            assert len(change_items(connection, records)) == 192
+
+    steps = [step for step in plans(ledger, change) if re.search(r"Scan .*\bitems\b", step)]
+    assert len(steps) == 2
+    assert all("Index Scan using items_pkey" in step for step in steps)
 
 
 def test_writing_twice_changes_nothing(ledger: Database) -> None:
