@@ -84,12 +84,13 @@ class ItemHandler:
         turn = Turn(self._accountant, item, task, 0)
         return turn.end(turn.failed(FailReason.BUDGET))
 
-    async def job_runs(self, job_id: int, ran_at: float) -> bool | None:
-        """Tell whether items of a job may be called, None while the ledger cannot be reached.
+    def job_ran(self, job_id: int, asked_at: float) -> None:
+        """Take the word of a claim that was asked for at this moment, and found the job running. From any thread."""
+        self._running.ran(job_id, asked_at)
 
-        `ran_at` is when it was last known to run.
-        """
-        return await self._running.runs(job_id, ran_at)
+    async def job_runs(self, job_id: int) -> bool | None:
+        """Tell whether items of a job may be called, None while the ledger cannot be reached."""
+        return await self._running.runs(job_id)
 
     async def handle(
         self, item: ClaimedItem, task: SteeredTask, item_budget_nano_usd: int | None, gate_wait_ms: int

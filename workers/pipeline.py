@@ -110,10 +110,11 @@ class Pipeline:
             return 0
         token = self._leases.take()
         try:
-            claimed_at = monotonic()  # before it is asked for, so that nobody trusts what it says for longer
+            asked_at = monotonic()  # before the ledger is, so that nobody trusts what it says for longer
             claim = self._claims.claim(job_id, tier, positions, token)
             if claim is None:
                 return 0
+            self._handler.job_ran(job_id, asked_at)
             self._last_progress = monotonic()
             payment = self._pay(claim, task, job_id) if claim.to_be_paid else Payment(claim.items)
             in_hand = len(payment.items) + len(payment.unpaid)
@@ -124,10 +125,7 @@ class Pipeline:
                 self._recorder.put(Finished(self._handler.unpaid(task, item), lambda: self._settled(chunk)))
             around = self._loop.black_box.around
             self._loop.spawn(
-                [
-                    around(job_id, item.position, self._run_item(item, task, claim, claimed_at, chunk))
-                    for item in payment.items
-                ]
+                [around(job_id, item.position, self._run_item(item, task, claim, chunk)) for item in payment.items]
             )
             chunk.wait()
             return in_hand
@@ -165,11 +163,9 @@ class Pipeline:
             self._stopping.wait(LEDGER_AGAIN_S)
         return Payment(())
 
-    async def _run_item(
-        self, item: ClaimedItem, task: SteeredTask, claim: Claim, claimed_at: float, chunk: Chunk
-    ) -> None:
+    async def _run_item(self, item: ClaimedItem, task: SteeredTask, claim: Claim, chunk: Chunk) -> None:
         try:
-            record = await self._when_its_turn(item, task, claim, claimed_at)
+            record = await self._when_its_turn(item, task, claim)
         except asyncio.CancelledError:
             raise
         except BaseException as error:  # noqa: BLE001 - a fault, or `sys.exit` in a schema, costs one item, not the loop
@@ -183,25 +179,25 @@ class Pipeline:
         self._last_progress = monotonic()
         chunk.settle_one()
 
-    async def _when_its_turn(self, item: ClaimedItem, task: SteeredTask, claim: Claim, claimed_at: float) -> ItemRecord:
+    async def _when_its_turn(self, item: ClaimedItem, task: SteeredTask, claim: Claim) -> ItemRecord:
         arrived = monotonic()
         while True:
             await self._wait_for_provider(item, task)
             async with self._gate:
-                if not await self._may_call(item, claimed_at):
+                if not await self._may_call(item):
                     return untouched(item)
                 gate_wait_ms = round((monotonic() - arrived) * 1000)
                 record = await self._handler.handle(item, task, claim.item_budget_nano_usd, gate_wait_ms)
             if record is not None:
                 return record
 
-    async def _may_call(self, item: ClaimedItem, claimed_at: float) -> bool:
+    async def _may_call(self, item: ClaimedItem) -> bool:
         """Tell whether a job still runs and its item is still ours.
 
         While nobody knows nothing is bought: it could not be written down.
         """
         while not self._stopping.is_set():
-            runs = await self._handler.job_runs(item.job_id, claimed_at)
+            runs = await self._handler.job_runs(item.job_id)
             may = runs and await self._leases.holds(self._database, item)
             if may is not None:
                 return may

@@ -22,19 +22,28 @@ _KEPT = 256
 
 
 class RunningJobs:
-    """Asks the ledger, once in `TRUST_S` for each job however many calls begin. Lives on the event loop."""
+    """Asks the ledger, once in `TRUST_S` for each job however many calls begin, and not where a claim just has.
+
+    Lives on the event loop.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._looks: dict[int, asyncio.Task[bool | None]] = {}
         self._trusted_until: dict[int, float] = {}
+        self._ran_at: dict[int, float] = {}
 
-    async def runs(self, job_id: int, ran_at: float = -math.inf) -> bool | None:
-        """Return whether a job runs, None while the ledger cannot be reached.
+    def ran(self, job_id: int, asked_at: float) -> None:
+        """Take the word of a claim that was asked for at this moment, and found the job running. From any thread."""
+        if len(self._ran_at) >= _KEPT:
+            for job, at in list(self._ran_at.items()):
+                if at + TRUST_S < asked_at:
+                    self._ran_at.pop(job, None)
+        self._ran_at[job_id] = max(asked_at, self._ran_at.get(job_id, asked_at))
 
-        `ran_at` is when somebody asked for a claim that found it running: that is the ledger's word as well.
-        """
-        if monotonic() < ran_at + TRUST_S:
+    async def runs(self, job_id: int) -> bool | None:
+        """Return whether a job runs, None while the ledger cannot be reached."""
+        if monotonic() < self._ran_at.get(job_id, -math.inf) + TRUST_S:
             return True
         look = self._looks.get(job_id)
         if look is None or (look.done() and monotonic() >= self._trusted_until[job_id]):
