@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from sqlalchemy.sql.elements import KeyedColumnElement
     from sqlalchemy.types import TypeEngine
 
-    from storage.records import ItemRecord, Next
+    from storage.records import ClaimKey, ItemRecord, Next
 
 _FINISH_TYPES: dict[str, TypeEngine[Any]] = {
     "job_id": BigInteger(),
@@ -83,7 +83,7 @@ _FINISH = _finish({name: bindparam(f"b_{name}", type_=kind) for name, kind in _F
 _HELD = select(col(Item.job_id), col(Item.position), col(Item.lease_token), col(Item.reserved_nano_usd))
 
 
-def _finish_held() -> ReturningUpdate[int, int, int]:
+def _finish_held() -> ReturningUpdate[int, int, str, int]:
     # As where items are taken (`storage/taking.py`): looked up one by one, or PostgreSQL would read all of a few
     # thousand items for each group. What is reserved changes under a lease only before the call, so that it may be
     # read beside the update.
@@ -103,30 +103,31 @@ def _finish_held() -> ReturningUpdate[int, int, int]:
     return (
         _finish(held.c)
         .where(col(Item.lease_token) == held.c.lease_token)
-        .returning(col(Item.job_id), col(Item.position), held.c.reserved_nano_usd)
+        .returning(col(Item.job_id), col(Item.position), held.c.lease_token, held.c.reserved_nano_usd)
     )
 
 
 _FINISH_HELD = _finish_held()
 
 
-def change_items(connection: Connection, records: Sequence[ItemRecord]) -> dict[tuple[int, int], int]:
+def change_items(connection: Connection, records: Sequence[ItemRecord]) -> dict[ClaimKey, int]:
     """Write what came of them into the rows of those items whose lease is still the one they were claimed under.
 
-    Return what was reserved for each of these, by job and position.
+    Return what was reserved for each of these claims.
     """
     if connection.dialect.name == "sqlite":
         return _change_one_by_one(connection, records)
     values = [{**_item_values(record), "lease_token": record.lease_token} for record in records]
     rows = connection.execute(_FINISH_HELD, written(values)).all()
-    return {(job_id, position): reserved for job_id, position, reserved in rows}
+    return {(job_id, position, token): reserved for job_id, position, token, reserved in rows}
 
 
-def _change_one_by_one(connection: Connection, records: Sequence[ItemRecord]) -> dict[tuple[int, int], int]:
-    tokens = {record.key: record.lease_token for record in records}
-    rows = connection.execute(_HELD.where(tuple_(col(Item.job_id), col(Item.position)).in_(sorted(tokens)))).all()
-    held = {(job, position): reserved for job, position, token, reserved in rows if token == tokens[job, position]}
-    values = [_item_values(record) for record in records if record.key in held]
+def _change_one_by_one(connection: Connection, records: Sequence[ItemRecord]) -> dict[ClaimKey, int]:
+    keys = sorted({record.key for record in records})
+    rows = connection.execute(_HELD.where(tuple_(col(Item.job_id), col(Item.position)).in_(keys))).all()
+    found = {(job_id, position, token): reserved for job_id, position, token, reserved in rows}
+    held = {record.claim: found[record.claim] for record in records if record.claim in found}
+    values = [_item_values(record) for record in records if record.claim in held]
     if values:
         connection.execute(_FINISH, [{f"b_{name}": value for name, value in row.items()} for row in values])
     return held

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from storage.database import Database
-    from storage.records import ItemRecord
+    from storage.records import ClaimKey, ItemRecord
 
 _KEY = ("job_id", "position")
 _ATTEMPT = (*AttemptRecord._fields, *_KEY)
@@ -62,7 +62,7 @@ def _write(database: Database, connection: Connection, records: Sequence[ItemRec
     decisions = [(*decision, *record.key) for record in records for decision in record.decisions]
     insert_rows(connection, DecisionRow, _DECISION, decisions)
     held = change_items(connection, records)
-    kept = [record for record in records if record.key in held]
+    kept = [record for record in records if record.claim in held]
     change_tallies(connection, records, held)
     add_fixes(connection, [fix for record in kept for fix in record.fixes])
     _change_jobs(connection, records, held)
@@ -71,7 +71,7 @@ def _write(database: Database, connection: Connection, records: Sequence[ItemRec
     cost_nano_usd = sum(record.cost_nano_usd for record in records)
     if cost_nano_usd:
         add_to_day(connection, cost_nano_usd)
-    return frozenset(held)
+    return frozenset(record.key for record in kept)
 
 
 def _unwritten(connection: Connection, records: Sequence[ItemRecord]) -> list[ItemRecord]:
@@ -88,10 +88,10 @@ def _known(connection: Connection, table: type[Attempt | DecisionRow], uids: lis
     return set(connection.scalars(select(col(table.uid)).where(col(table.uid).in_(uids)))) if uids else set()
 
 
-def _change_jobs(connection: Connection, records: Iterable[ItemRecord], held: Mapping[tuple[int, int], int]) -> None:
+def _change_jobs(connection: Connection, records: Iterable[ItemRecord], held: Mapping[ClaimKey, int]) -> None:
     jobs: defaultdict[int, _JobChange] = defaultdict(_JobChange)
     for record in records:
-        change, reserved = jobs[record.job_id], held.get(record.key)
+        change, reserved = jobs[record.job_id], held.get(record.claim)
         for attempt in record.attempts:
             change.cost += attempt.cost_nano_usd
             change.cache_saved += attempt.saved_nano_usd

@@ -181,6 +181,10 @@ BRINGS_NOTHING = (Measured, Released)
 """With these comes no answer that takes the place of what the item has."""
 
 
+ClaimKey: TypeAlias = tuple[int, int, str]
+"""One claim of an item: its job, its position, and the lease. Of one item there may be several on their way."""
+
+
 class ItemRecord(NamedTuple):
     """What came of one claim of one item.
 
@@ -210,6 +214,11 @@ class ItemRecord(NamedTuple):
     def key(self) -> tuple[int, int]:
         """The item's job and position."""
         return self.job_id, self.position
+
+    @property
+    def claim(self) -> ClaimKey:
+        """The claim this came of."""
+        return self.job_id, self.position, self.lease_token
 
     @property
     def cost_nano_usd(self) -> int:

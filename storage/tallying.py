@@ -20,19 +20,19 @@ if TYPE_CHECKING:
     from _typeshed import DataclassInstance
     from sqlalchemy import Connection
 
-    from storage.records import ItemRecord
+    from storage.records import ClaimKey, ItemRecord
 
 
 _ADD_FAILURES = adding(FailureTally, key=("job_id", "tier", "check", "field"), amounts=("count",))
 
 
-def change_tallies(connection: Connection, records: Iterable[ItemRecord], held: Mapping[tuple[int, int], int]) -> None:
-    """Add what these records did to the tallies of their jobs; only `held` items moved, every call was paid for."""
+def change_tallies(connection: Connection, records: Iterable[ItemRecord], held: Mapping[ClaimKey, int]) -> None:
+    """Add what these records did to the tallies of their jobs; only those `held` moved their item, every call is paid."""
     tiers: defaultdict[tuple[int, str], _TierChange] = defaultdict(_TierChange)
     failures: Counter[tuple[int, str, str, str]] = Counter()
     for record in records:
         _count_attempts(tiers, record)
-        if record.key in held:
+        if record.claim in held:
             _count_move(tiers, record)
             for check, name in record.failed_checks:
                 failures[record.job_id, record.tier, check, name] += 1

@@ -75,6 +75,19 @@ def test_a_lost_lease_adds_to_the_bill_and_to_nothing_else(ledger: Database) -> 
     assert (stands.items_done, stands.cost_nano_usd, stands.state) == (1, 10, JobState.DONE)
 
 
+def test_of_two_claims_of_an_item_in_one_group_only_the_one_that_holds_it_moves_it(ledger: Database) -> None:
+    """A worker that lost an item and took it again may have both on their way to the ledger."""
+    job = running_job(ledger, 2)
+    claim(ledger, job.id, [1], token="slow", lease_ms=-1)
+    sweeping.release_expired(ledger)
+    claim(ledger, job.id, [1], token="token")
+    lost, held = _accepted(job.id, 1, token="slow", cost=3), _accepted(job.id, 1)
+    assert recording.write(ledger, [held, lost]) == {(job.id, 1)}
+    stands = progress.read(ledger, job.name)
+    assert (stands.job.items_done, stands.job.cost_nano_usd, stands.job.baseline_nano_usd) == (1, 10, 90)
+    assert (stands.tiers[0].queued, stands.tiers[0].accepted, stands.tiers[0].attempts) == (1, 1, 2)
+
+
 def test_an_escalated_item_waits_in_the_next_tier_with_its_cause(ledger: Database) -> None:
     """The recorded row already says where the item is, before any message does."""
     job = running_job(ledger, 1)
