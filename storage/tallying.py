@@ -27,7 +27,7 @@ _ADD_FAILURES = adding(FailureTally, key=("job_id", "tier", "check", "field"), a
 
 
 def change_tallies(connection: Connection, records: Iterable[ItemRecord], held: Mapping[ClaimKey, int]) -> None:
-    """Add what these records did to the tallies of their jobs; only those `held` moved their item, every call is paid."""
+    """Add what these records did to the tallies of their jobs: every call, and the moves of those that are `held`."""
     tiers: defaultdict[tuple[int, str], _TierChange] = defaultdict(_TierChange)
     failures: Counter[tuple[int, str, str, str]] = Counter()
     for record in records:
