@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 def insert_rows(
     connection: Connection, table: type[SQLModel], columns: Sequence[str], rows: Sequence[Sequence[object]]
 ) -> None:
-    """Insert rows that hold these columns, in this order. Raises DBAPIError as any statement does."""
+    """Insert rows that hold these columns, in this order.
+
+    Raises DBAPIError as any statement does, and UnicodeEncodeError, which quotes it, for text that is no UTF-8.
+    """
     if not rows:
         return
     if connection.dialect.name == "sqlite":

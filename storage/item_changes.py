@@ -113,11 +113,12 @@ _FINISH_HELD = _finish_held()
 def change_items(connection: Connection, records: Sequence[ItemRecord]) -> dict[ClaimKey, int]:
     """Write what came of them into the rows of those items whose lease is still the one they were claimed under.
 
-    Return what was reserved for each of these claims.
+    Items are locked in the order of their keys. Return what was reserved for each of these claims.
     """
     if connection.dialect.name == "sqlite":
         return _change_one_by_one(connection, records)
-    values = [{**_item_values(record), "lease_token": record.lease_token} for record in records]
+    in_order = sorted(records, key=lambda record: record.claim_key)
+    values = [{**_item_values(record), "lease_token": record.lease_token} for record in in_order]
     rows = connection.execute(_FINISH_HELD, written(values)).all()
     return {(job_id, position, token): reserved for job_id, position, token, reserved in rows}
 
@@ -126,8 +127,8 @@ def _change_one_by_one(connection: Connection, records: Sequence[ItemRecord]) ->
     keys = sorted({record.key for record in records})
     rows = connection.execute(_HELD.where(tuple_(col(Item.job_id), col(Item.position)).in_(keys))).all()
     found = {(job_id, position, token): reserved for job_id, position, token, reserved in rows}
-    held = {record.claim: found[record.claim] for record in records if record.claim in found}
-    values = [_item_values(record) for record in records if record.claim in held]
+    held = {record.claim_key: found[record.claim_key] for record in records if record.claim_key in found}
+    values = [_item_values(record) for record in records if record.claim_key in held]
     if values:
         connection.execute(_FINISH, [{f"b_{name}": value for name, value in row.items()} for row in values])
     return held

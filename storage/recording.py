@@ -55,14 +55,14 @@ def write(database: Database, records: Sequence[ItemRecord]) -> frozenset[tuple[
 def _write(database: Database, connection: Connection, records: Sequence[ItemRecord]) -> frozenset[tuple[int, int]]:
     if not records:
         return frozenset()
-    # Locks are taken in the same sequence by everything that changes counts: items, tallies, jobs, the day; each in
-    # order, but for items, which have one holder each.
+    # Locks are taken in the same sequence by everything that changes counts: items, tallies, jobs,
+    # the day; each in order.
     attempts = [(*attempt, *record.key) for record in records for attempt in record.attempts]
     insert_rows(connection, Attempt, _ATTEMPT, attempts)
     decisions = [(*decision, *record.key) for record in records for decision in record.decisions]
     insert_rows(connection, DecisionRow, _DECISION, decisions)
     held = change_items(connection, records)
-    kept = [record for record in records if record.claim in held]
+    kept = [record for record in records if record.claim_key in held]
     change_tallies(connection, records, held)
     add_fixes(connection, [fix for record in kept for fix in record.fixes])
     _change_jobs(connection, records, held)
@@ -91,7 +91,7 @@ def _known(connection: Connection, table: type[Attempt | DecisionRow], uids: lis
 def _change_jobs(connection: Connection, records: Iterable[ItemRecord], held: Mapping[ClaimKey, int]) -> None:
     jobs: defaultdict[int, _JobChange] = defaultdict(_JobChange)
     for record in records:
-        change, reserved = jobs[record.job_id], held.get(record.claim)
+        change, reserved = jobs[record.job_id], held.get(record.claim_key)
         for attempt in record.attempts:
             change.cost += attempt.cost_nano_usd
             change.cache_saved += attempt.saved_nano_usd

@@ -216,7 +216,7 @@ class ItemRecord(NamedTuple):
         return self.job_id, self.position
 
     @property
-    def claim(self) -> ClaimKey:
+    def claim_key(self) -> ClaimKey:
         """The claim this came of."""
         return self.job_id, self.position, self.lease_token
 

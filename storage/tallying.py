@@ -32,7 +32,7 @@ def change_tallies(connection: Connection, records: Iterable[ItemRecord], held: 
     failures: Counter[tuple[int, str, str, str]] = Counter()
     for record in records:
         _count_attempts(tiers, record)
-        if record.claim in held:
+        if record.claim_key in held:
             _count_move(tiers, record)
             for check, name in record.failed_checks:
                 failures[record.job_id, record.tier, check, name] += 1

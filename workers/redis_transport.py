@@ -33,23 +33,28 @@ class FetchedMessages(redis.QoS):
         self.ack(delivery_tag)  # type: ignore[no-untyped-call]
 
     def restore_unacked(self, client: Any = None) -> None:  # noqa: ANN401, ARG002 - kombu's own signature
-        """Put what is left at the front of its queue, in the order it was fetched in; nothing where Redis is away."""
+        """Put what is left at the front of its queue, in the order it was fetched in.
+
+        Nothing where Redis is away or takes nothing: the sweeper publishes it once more.
+        """
         self._flush()  # type: ignore[no-untyped-call]
-        with suppress(*self.channel.connection_errors):
-            self._put_back([*reversed(self._delivered.values())], first=True)
+        left = [*reversed(self._delivered.values())]
         self._delivered.clear()
+        with suppress(*self.channel.connection.connection_errors, *self.channel.connection.channel_errors):
+            self._put_back(left, first=True)
 
     def _put_back(self, messages: Sequence[Any], *, first: bool) -> None:
         with self.channel.conn_or_acquire() as client, client.pipeline(transaction=False) as pipe:
             for message in messages:
-                told = message.delivery_info
-                self.channel._do_restore_message(  # noqa: SLF001 - what kombu itself puts them back with
-                    message._raw,  # noqa: SLF001 - as it came
-                    told["exchange"],
-                    told["routing_key"],
-                    pipe,
-                    leftmost=not first,
-                )
+                told = message.delivery_info or {}
+                if told.get("routing_key"):  # else it is a stranger's, which says nothing of where it belongs
+                    self.channel._do_restore_message(  # noqa: SLF001 - what kombu itself puts them back with
+                        message._raw,  # noqa: SLF001 - as it came
+                        told.get("exchange", ""),
+                        told["routing_key"],
+                        pipe,
+                        leftmost=not first,
+                    )
             pipe.execute()
 
 

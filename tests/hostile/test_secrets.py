@@ -41,7 +41,7 @@ PLACES: dict[str, tuple[bytes, set[str]]] = {
     "rollout": (b"canaries", set()),
     "db upgrade": (b"was upgraded", set()),
     "a fault": (b"This program is at fault", set()),
-    "home": (b"DBAPIError", set()),
+    "home": (b"ProgrammingError", set()),
     "log of worker": (b"WorkerFaultError", set()),
     "log of Flower": (b"Flower is at", set()),
     "Flower": (b"WorkerFaultError", set()),

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from sqlalchemy import select
+import pytest
+from sqlalchemy import select, text
+from sqlalchemy.exc import DBAPIError
 from sqlmodel import col
 
+from routing.errors import ServiceUnreachableError
 from storage.copying import insert_rows
 from storage.database import Database
 from storage.router_tables import DecisionRow
@@ -46,6 +49,38 @@ def test_rows_come_back_as_they_were_given(ledger: Database) -> None:
     with ledger.read() as connection:
         found = connection.execute(select(DecisionRow.__table__).order_by(col(DecisionRow.position))).mappings()  # type: ignore[attr-defined]
         assert [dict(row) for row in found] == rows
+
+
+@pytest.mark.parametrize("wrong", [{"rule": "a\0b secret"}, {"position": 2**63}], ids=["NUL", "a large number"])
+def test_what_a_ledger_cannot_hold_is_refused_without_its_value(ledger: Database, wrong: dict[str, object]) -> None:
+    """And the connection is there for what comes next."""
+    if ledger.is_sqlite:
+        pytest.skip("SQLite holds a NUL, and its driver refuses the number by itself")
+    row = _row(1, **wrong)
+    with pytest.raises(DBAPIError) as caught, ledger.write() as connection:
+        insert_rows(connection, DecisionRow, tuple(row), [tuple(row.values())])
+    assert "secret" not in str(caught.value)
+    with ledger.write() as connection:
+        insert_rows(connection, DecisionRow, tuple(row), [tuple(_row(1).values())])
+
+
+@pytest.mark.parametrize("ledger_url", ["postgresql"], indirect=True)
+def test_a_connection_that_is_lost_halfway_is_an_outage(ledger: Database) -> None:
+    """The pool opens another one then."""
+    columns = tuple(_row(1))
+    rows = [tuple(_row(number).values()) for number in range(1, 100)]
+
+    def write(*, is_cut: bool) -> None:
+        with ledger.write() as connection:
+            pid = connection.scalar(text("SELECT pg_backend_pid()"))
+            if is_cut:
+                with ledger.write() as other:
+                    other.execute(text("SELECT pg_terminate_backend(:pid, 5000)"), {"pid": pid})
+            insert_rows(connection, DecisionRow, columns, rows)
+
+    with pytest.raises(ServiceUnreachableError):
+        write(is_cut=True)
+    write(is_cut=False)
 
 
 def test_no_rows_are_no_statement(ledger: Database) -> None:

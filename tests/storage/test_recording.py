@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
+from sqlalchemy import text
 
 from storage import jobs, progress, recording, results, sweeping
 from storage.database import Database
@@ -86,6 +87,25 @@ def test_of_two_claims_of_an_item_in_one_group_only_the_one_that_holds_it_moves_
     stands = progress.read(ledger, job.name)
     assert (stands.job.items_done, stands.job.cost_nano_usd, stands.job.baseline_nano_usd) == (1, 10, 90)
     assert (stands.tiers[0].queued, stands.tiers[0].accepted, stands.tiers[0].attempts) == (1, 1, 2)
+
+
+@pytest.mark.parametrize("ledger_url", ["postgresql"], indirect=True)
+def test_a_groups_items_are_locked_in_order(ledger: Database) -> None:
+    """Whoever locks several, as for a process that is gone, takes them in that order as well."""
+    job = running_job(ledger, 30)
+    claim(ledger, job.id, range(1, 31))
+    with ledger.write() as connection:
+        connection.execute(
+            text("""
+                CREATE FUNCTION tell() RETURNS trigger LANGUAGE plpgsql AS
+                $$ BEGIN INSERT INTO changed (position) VALUES (NEW.position); RETURN NEW; END $$;
+                CREATE TABLE changed (number serial, position bigint);
+                CREATE TRIGGER tell BEFORE UPDATE ON items FOR EACH ROW EXECUTE FUNCTION tell();
+            """)
+        )
+    recording.write(ledger, [_accepted(job.id, position) for position in range(30, 0, -1)])
+    with ledger.read() as connection:
+        assert [*connection.scalars(text("SELECT position FROM changed ORDER BY number"))] == [*range(1, 31)]
 
 
 def test_an_escalated_item_waits_in_the_next_tier_with_its_cause(ledger: Database) -> None:

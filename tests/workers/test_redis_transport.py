@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from base64 import b64decode
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -75,13 +76,40 @@ def test_a_channel_that_has_lost_its_redis_puts_nothing_back(
     server: RedisProcess, caplog: pytest.LogCaptureFixture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nobody is told of an emergency, and no file is written: the sweeper publishes it once more."""
-    monkeypatch.setenv("TMPDIR", str(tmp_path / "elsewhere"))
     (tmp_path / "elsewhere").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "elsewhere"))
     with _connection(server.url) as connection:
         _fetched(connection, 2)
         server.kill()
     assert not [*(tmp_path / "elsewhere").iterdir()]
     assert all(record.levelname == "INFO" for record in caplog.records)
+
+
+def test_a_strangers_message_keeps_no_other_from_going_back(server: RedisProcess) -> None:
+    """It does not say where it belongs."""
+    with redis.Redis.from_url(server.url) as client:
+        with _connection(server.url) as connection:
+            _fetched(connection, 1)[0].requeue()
+            message = json.loads(client.lindex(QUEUE, 0) or "")
+            del message["properties"]["delivery_info"]
+            message["properties"]["delivery_tag"] = "another"
+            client.lpush(QUEUE, json.dumps(message))
+            while client.llen(QUEUE):
+                connection.drain_events(timeout=5)  # type: ignore[no-untyped-call]
+        assert client.llen(QUEUE) == 1
+
+
+def test_a_redis_that_takes_nothing_ends_no_channel_halfway(server: RedisProcess) -> None:
+    """It is full, say; what was fetched is published once more by the sweeper."""
+    with redis.Redis.from_url(server.url) as client:
+        connection = _connection(server.url)
+        channel = connection.default_channel
+        _fetched(connection, 2)
+        client.config_set("maxmemory", 1)
+        channel.close()  # type: ignore[no-untyped-call]
+        assert channel.closed
+        client.config_set("maxmemory", 0)
+        connection.close()  # type: ignore[no-untyped-call]
 
 
 def test_a_message_that_is_refused_goes_to_the_end_of_its_queue_or_away(server: RedisProcess) -> None:
