@@ -108,9 +108,9 @@ def _calls(connection: Connection, job_id: int, tier: str, within: Sequence[int]
         .order_by(col(Attempt.position), col(Attempt.started_ms), col(Attempt.uid))
     )
     found: dict[int, _Call] = {}
-    for position, outcome, failures, confidence, started_ms, cache_hit, answered_by in rows.all():  # not one by one
-        call = _Call(outcome, failures, confidence, started_ms, cache_hit, answered_by)
-        found.setdefault(position, call)
+    # All at once: one by one they would be asked for, a call of the driver each.
+    for position, outcome, failures, confidence, started_ms, cache_hit, answered_by in rows.all():
+        found.setdefault(position, _Call(outcome, failures, confidence, started_ms, cache_hit, answered_by))
     return found
 
 
