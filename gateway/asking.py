@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from gateway.asked_model import AskedModel
+    from gateway.joint_answers import JointAnswers
     from gateway.limits import LimitPort, RateLimit
     from gateway.patience import Patience
     from gateway.pressure import PressurePort
@@ -50,6 +51,7 @@ class Ports:
     patience: Patience
     jitter: Callable[[], float]
     pressure: PressurePort | None
+    joint_answers: JointAnswers | None
 
 
 @immutable
@@ -207,6 +209,9 @@ class Asking:
         body = bytes(memoryview(model.provider.body(self._call, manner)))
         answer = await self._ports.transport.post(model.url, model.headers, body, turn.timeout_s)
         self._exchange_s = clock() - began
+        joint = self._ports.joint_answers
+        if joint is not None and (moment := joint.moment(self._exchange_s)) is not None:
+            await moment
         return answer
 
     def _refusal(self, answer: HttpAnswer, manner: Manner) -> Manner:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from pydantic import SecretStr
 
+    from gateway.joint_answers import JointAnswers
     from gateway.pressure import PressurePort
     from gateway.transport import Transport
     from routing.deployment import ModelSpec
@@ -41,10 +42,10 @@ class Gateway:
     """Asks models. Lives on one event loop; hundreds of calls may be under way at once.
 
     `models` carry their address, `keys` are by model name. The ports default to their null forms: no shared limits,
-    the monotonic clock, asyncio's sleep, real randomness, nobody who hears of exchanges.
+    the monotonic clock, asyncio's sleep, real randomness, nobody who hears of exchanges, answers taken up as they come.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - its ports, each given by its name
         self,
         models: Mapping[str, ModelSpec],
         keys: Mapping[str, SecretStr],
@@ -55,9 +56,10 @@ class Gateway:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         jitter: Callable[[], float] = random.random,
         pressure: PressurePort | None = None,
+        joint_answers: JointAnswers | None = None,
     ) -> None:
         self._models = {name: AskedModel.of(spec, keys.get(name)) for name, spec in models.items()}
-        self._ports = Ports(transport, limits or NoLimits(), clock, Patience(sleep), jitter, pressure)
+        self._ports = Ports(transport, limits or NoLimits(), clock, Patience(sleep), jitter, pressure, joint_answers)
 
     async def complete(
         self, model: str, prompt: Prompt, *, max_output_tokens: int, logprobs: bool = False, tries: int = MAX_TRIES
