@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import time
 from typing import TYPE_CHECKING, NamedTuple
-from uuid import UUID
 
 import orjson
 
@@ -15,6 +13,7 @@ from routing.deployment import AnswerSource
 from routing.price import PriceList
 from storage.records import AttemptRecord, DecisionRecord
 from storage.states import AttemptOutcome
+from workers.ordered_uuid import ordered_uuid
 from workers.prompt_size import tokens_at_most
 
 if TYPE_CHECKING:
@@ -75,7 +74,7 @@ class Accountant:
         usage = completion.usage
         cost = self._prices.cost(completion.model, usage)
         return AttemptRecord(
-            uid=_ordered_uuid(around.started_ms),
+            uid=ordered_uuid(around.started_ms),
             tier=decision.tier,
             model=completion.model,
             layer=decision.layer,
@@ -124,7 +123,7 @@ class Accountant:
         trouble = getattr(error, "trouble", None)
         is_refused = trouble is None or due_to_item
         return AttemptRecord(
-            uid=_ordered_uuid(around.started_ms),
+            uid=ordered_uuid(around.started_ms),
             tier=decision.tier,
             model=model,
             layer=decision.layer,
@@ -171,7 +170,7 @@ class Accountant:
         """Return the record of a decision, dated now."""
         now_ms = self.now_ms()
         return DecisionRecord(
-            uid=_ordered_uuid(now_ms),
+            uid=ordered_uuid(now_ms),
             decided_ms=now_ms,
             tier=decision.tier,
             model=model,
@@ -225,11 +224,3 @@ def _spans_json(verdict: Verdict) -> str:
     if not verdict.spans:
         return "{}"
     return orjson.dumps({field: [span.start, span.end] for field, span in verdict.spans.items()}).decode()
-
-
-def _ordered_uuid(time_ms: int) -> UUID:
-    """Return a UUID of version 7 (RFC 9562, section 5.7): new rows stand at the end of their index."""
-    value = (time_ms & (1 << 48) - 1) << 80 | int.from_bytes(os.urandom(10), "big")
-    value = value & ~(0xF << 76) | 7 << 76
-    value = value & ~(0x3 << 62) | 2 << 62
-    return UUID(int=value)
