@@ -84,6 +84,11 @@ def select(output: JsonValue, steps: Sequence[str | int]) -> Iterator[tuple[str,
 
     EACH over null, or over what is no list, means no values.
     """
+    if EACH not in steps:
+        value = output
+        for step in steps:
+            value = take(value, step)
+        return iter(((_written(tuple(steps)), value),))
     return _select(output, tuple(steps), ())
 
 

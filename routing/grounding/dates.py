@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING
 
-from routing.normalisation.dates import find_dates, is_date
+from routing.normalisation.dates import find_dates, is_date, usual_forms
 from routing.verdict import Span
 
 if TYPE_CHECKING:
@@ -28,10 +29,11 @@ class DatesInText:
         `written` is how these days were written, folded: most documents write it so, and the same characters are the
         same days.
         """
-        start = self._text.find(written)
-        end = start + len(written)
-        if start >= 0 and is_date(self._text, start, end):
-            return Span(start, end)
+        for form in chain((written,), *map(usual_forms, days)):
+            start = self._text.find(form)
+            end = start + len(form)
+            if start >= 0 and is_date(self._text, start, end):
+                return Span(start, end)
         return self._find_any_form(days)
 
     def _find_any_form(self, days: frozenset[date]) -> Span | None:

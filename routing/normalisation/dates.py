@@ -36,6 +36,7 @@ _DATE = re.compile(
     rf"(?=\d)(?<!\d)(?:{_YEAR_FIRST}|{_YEAR_LAST}|{_NAMED_DAY_FIRST}|{_NAMED_YEAR_FIRST}|{_NAMED_MONTH_FIRST}|{_COMPACT})(?!\d)"
 )
 _DIGIT = re.compile(r"\d")
+_ISO = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _WORD_BEFORE = re.compile(r"([a-z]{3,10})[ .\-/]{0,2}$")
 _TIME = re.compile(r"[t ,]{0,3}\d{1,2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)? ?(?:z|am|pm|[+-]\d{2}:?\d{2})?", re.ASCII)
 _BEFORE = ("", " ", "\n", "\t", ":", "(")
@@ -51,6 +52,9 @@ def date_readings(text: str) -> frozenset[date]:
     """
     if len(text) > MAX_DATE_CHARS or _DIGIT.search(text) is None:
         return frozenset()
+    if _ISO.fullmatch(text):  # as most schemas ask for it
+        year, month, day = text.split("-")
+        return _dates([(year, month, day)])
     text = fold_letters(text.strip())
     found = list(find_dates(text))
     if len(found) != 1:
@@ -78,6 +82,17 @@ def find_dates(text: str, start: int = 0, end: int | None = None) -> Iterator[tu
             readings = _dates(_candidates(match))
         if readings:
             yield begin, match.end(), readings
+
+
+def usual_forms(day: date) -> Iterator[str]:
+    """Yield the ways in which a day is written most often, in figures."""
+    year, month, in_month = f"{day.year:04d}", f"{day.month:02d}", f"{day.day:02d}"
+    yield f"{in_month}/{month}/{year}"
+    yield f"{in_month}-{month}-{year}"
+    yield f"{in_month}.{month}.{year}"
+    yield f"{year}-{month}-{in_month}"
+    yield f"{month}/{in_month}/{year}"
+    yield f"{in_month}/{month}/{year[-2:]}"
 
 
 def is_date(text: str, start: int, end: int) -> bool:

@@ -45,7 +45,7 @@ def number_readings(value: JsonValue) -> frozenset[Decimal]:
 
 def _read_text(text: str) -> frozenset[Decimal]:
     token = _TOKEN.search(text)
-    if token is None or sum(map(str.isdigit, token.group())) > _MAX_DIGITS:
+    if token is None or _has_too_many_digits(token.group()):
         return frozenset()
     before, after = text[: token.start()].strip(), text[token.end() :].strip()
     negative = False
@@ -57,6 +57,10 @@ def _read_text(text: str) -> frozenset[Decimal]:
         return frozenset()
     readings = read_digits(token.group())
     return frozenset(-reading for reading in readings) if negative or signed_before or signed_after else readings
+
+
+def _has_too_many_digits(token: str) -> bool:
+    return len(token) > _MAX_DIGITS and sum(map(str.isdigit, token)) > _MAX_DIGITS
 
 
 def _without_sign(text: str) -> tuple[str, bool]:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from routing.grounding.source_text import SourceText
-from routing.normalisation.dates import date_readings, find_dates, is_date
+from routing.normalisation.dates import date_readings, find_dates, is_date, usual_forms
 from routing.verdict import Span
 
 RECEIPT = """TAN WOON YANN
@@ -86,6 +86,35 @@ def test_a_date_that_stands_there_as_it_is_written_is_the_one_that_is_read_there
     end = start + len(written)
     if is_date(text, start, end):
         assert next(find_dates(text, start)) == (start, end, date_readings(written))
+
+
+@given(
+    day=st.dates(date(1969, 1, 1), date(2068, 12, 31)),
+    form=st.integers(0, 5),
+    before=st.sampled_from(["", "on ", "no 7 ", "1", "12/", "7-"]),
+    after=st.sampled_from(["", " paid", ".", "7", "/3"]),
+)
+def test_a_date_in_one_of_its_usual_forms_is_found_as_it_is_by_reading(
+    day: date, form: int, before: str, after: str
+) -> None:
+    """Looking for its characters finds no date that is another one, and none less than reading the text does."""
+    text = before + list(usual_forms(day))[form] + after
+    span = SourceText(text).find(f"{day.day} {day:%B} {day.year}")
+
+    if span is None:
+        assert not any(day in readings for _, _, readings in find_dates(text))
+    else:
+        assert day in date_readings(text[span.start : span.end])
+        assert not text[: span.start][-1:].isdigit()
+        assert not text[span.end :][:1].isdigit()
+
+
+@given(st.dates(), st.sampled_from(["{}", " {}", "{}T10:00", "{0:.9}"]))
+def test_an_iso_date_is_read_as_it_is_in_any_form(day: date, written: str) -> None:
+    """It takes a shorter way."""
+    assert date_readings(written.format(day.isoformat())) == frozenset(
+        reading for _, _, readings in find_dates(written.format(day.isoformat()).lower()) for reading in readings
+    )
 
 
 @pytest.mark.parametrize("text", ["12/25/12/2018", "125/12/2018", "25/12/20189", "1-25/12/2018"])
