@@ -6,11 +6,11 @@ import logging
 import queue
 import threading
 from contextlib import suppress
-from dataclasses import dataclass
 from time import monotonic
 from typing import TYPE_CHECKING
 
 from routing.errors import ServiceUnreachableError
+from routing.immutable import immutable
 from storage import recording
 from storage.database import kind_of
 from storage.records import MOVES_ON
@@ -34,7 +34,7 @@ HAND_ON_WAIT_S = 0.1
 _RETRY_S = (0.1, 0.5, 1.0, 2.0, 5.0)
 
 
-@dataclass(frozen=True, slots=True)
+@immutable
 class Finished:
     """A record on its way to the ledger, and what to call once it is there, or can never be."""
 
