@@ -118,7 +118,7 @@ def change_items(connection: Connection, records: Sequence[ItemRecord]) -> dict[
     if connection.dialect.name == "sqlite":
         return _change_one_by_one(connection, records)
     in_order = sorted(records, key=lambda record: record.claim_key)
-    values = [{**_item_values(record), "lease_token": record.lease_token} for record in in_order]
+    values = [_item_values(record) | {"lease_token": record.lease_token} for record in in_order]
     rows = connection.execute(_FINISH_HELD, written(values)).all()
     return {(job_id, position, token): reserved for job_id, position, token, reserved in rows}
 
@@ -157,7 +157,8 @@ def _item_values(record: ItemRecord) -> dict[str, object]:
         "finished": isinstance(record.next, ENDS),
         "keep_output": _keeps_output(record.next),
     }
-    return values | _next_values(record.next)
+    values.update(_next_values(record.next))
+    return values
 
 
 def _keeps_output(following: Next) -> bool:

@@ -65,10 +65,9 @@ def _write(database: Database, connection: Connection, records: Sequence[ItemRec
     kept = [record for record in records if record.claim_key in held]
     change_tallies(connection, records, held)
     add_fixes(connection, [fix for record in kept for fix in record.fixes])
-    _change_jobs(connection, records, held)
+    cost_nano_usd = _change_jobs(connection, records, held)
     add_canary_outcomes(connection, [record.canary_outcome for record in kept if record.canary_outcome])
     answer_cache.keep(database, connection, [answer for record in records for answer in record.to_cache])
-    cost_nano_usd = sum(record.cost_nano_usd for record in records)
     if cost_nano_usd:
         add_to_day(connection, cost_nano_usd)
     return frozenset(record.key for record in kept)
@@ -88,7 +87,8 @@ def _known(connection: Connection, table: type[Attempt | DecisionRow], uids: lis
     return set(connection.scalars(select(col(table.uid)).where(col(table.uid).in_(uids)))) if uids else set()
 
 
-def _change_jobs(connection: Connection, records: Iterable[ItemRecord], held: Mapping[ClaimKey, int]) -> None:
+def _change_jobs(connection: Connection, records: Iterable[ItemRecord], held: Mapping[ClaimKey, int]) -> int:
+    """Add what these records did to their jobs, and return what all of them cost together."""
     jobs: defaultdict[int, _JobChange] = defaultdict(_JobChange)
     for record in records:
         change, reserved = jobs[record.job_id], held.get(record.claim_key)
@@ -103,6 +103,7 @@ def _change_jobs(connection: Connection, records: Iterable[ItemRecord], held: Ma
                 change.failed += has_failed
                 change.baseline += record.baseline_nano_usd
     connection.execute(_ADD_TO_JOB, [{"b_job_id": job_id} | parameters(jobs[job_id]) for job_id in sorted(jobs)])
+    return sum(change.cost for change in jobs.values())
 
 
 @dataclass(slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
 from sqlalchemy import bindparam, update
@@ -80,7 +80,7 @@ def _tier_values(key: tuple[int, str], change: _TierChange) -> dict[str, object]
 
 def parameters(change: DataclassInstance) -> dict[str, object]:
     """Return what a change adds to each column, as the parameters of its statement: `b_` and the column's name."""
-    return {f"b_{name}": by for name, by in asdict(change).items()}
+    return {f"b_{field.name}": getattr(change, field.name) for field in fields(change)}
 
 
 def _count_attempts(tiers: defaultdict[tuple[int, str], _TierChange], record: ItemRecord) -> None:
