@@ -117,7 +117,7 @@ def claim_chunks(
     *_, item_budget, has_budget = rows[0]  # the same in all of them
     taken: defaultdict[str, list[ClaimedItem]] = defaultdict(list)
     for row in rows:
-        item = ClaimedItem(*row[: len(ClaimedItem._fields)])
+        item = ClaimedItem._make(row[: len(ClaimedItem._fields)])
         taken[item.lease_token].append(item)
     to_be_paid = has_day_budget or has_budget
     return {token: Claim(item_budget, tuple(items), to_be_paid) for token, items in taken.items()}
