@@ -207,12 +207,23 @@ class Asking:
         self._http_calls += 1
         # A copy: orjson leaves room for some eight times what it wrote, and this is kept as long as the call takes.
         body = bytes(memoryview(model.provider.body(self._call, manner)))
-        answer = await self._ports.transport.post(model.url, model.headers, body, turn.timeout_s)
+        try:
+            answer = await self._ports.transport.post(model.url, model.headers, body, turn.timeout_s)
+        except ProviderTroubleError:
+            moment = self._moment(clock() - began)
+            if moment is not None:
+                await moment
+            raise
         self._exchange_s = clock() - began
-        joint = self._ports.joint_answers
-        if joint is not None and (moment := joint.moment(self._exchange_s)) is not None:
+        moment = self._moment(self._exchange_s)
+        if moment is not None:
             await moment
         return answer
+
+    def _moment(self, exchange_s: float) -> asyncio.Future[None] | None:
+        """Return what everything else about an exchange that has just ended has to wait for, None for nothing."""
+        joint = self._ports.joint_answers
+        return None if joint is None else joint.moment(self._model.spec.name, exchange_s)
 
     def _refusal(self, answer: HttpAnswer, manner: Manner) -> Manner:
         """Return the manner to try next. Raises ProviderTroubleError or CallRefusedError where there is none."""

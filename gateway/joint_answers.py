@@ -15,33 +15,40 @@ if TYPE_CHECKING:
 GATHER_S = 0.005
 """How long an answer waits for others at most. Twice as long saves little more, and calls in flight wait."""
 LEAST_EXCHANGE_S = 0.1
-"""An answer that came sooner does not wait, so that no call takes longer by more than a twentieth."""
-LEAST_IN_FLIGHT = 50
-"""Of fewer calls, those that are answered within one moment are too few."""
+"""An exchange that took less begins no wait: none is made longer by more than a twentieth."""
+LEAST_AT_WORK = 50
+"""Of fewer items, those whose answers come within one moment are too few."""
 
 
 class JointAnswers:
-    """Moments that end for all answers which came in them at once. Lives on one event loop.
+    """Moments that end for everything that came in them at once. Lives on one event loop.
 
-    `in_flight` tells how many calls are under way.
+    `at_work` tells how many items have a call under way, or are about to.
     """
 
-    def __init__(self, in_flight: Callable[[], int]) -> None:
-        self._in_flight = in_flight
+    def __init__(self, at_work: Callable[[], int]) -> None:
+        self._at_work = at_work
         self._moment: asyncio.Future[None] | None = None
+        self._models: set[str] = set()
 
-    def moment(self, exchange_s: float) -> asyncio.Future[None] | None:
-        """Return what an answer that took so long has to wait for, None where it is to be taken up at once."""
-        if exchange_s < LEAST_EXCHANGE_S:
+    def moment(self, model: str, exchange_s: float) -> asyncio.Future[None] | None:
+        """Return what the end of an exchange with this model has to wait for, None where it waits for nothing.
+
+        Whatever ends an exchange asks, trouble as well: nothing of a model is to overtake what came of it before.
+        """
+        if exchange_s < LEAST_EXCHANGE_S and model not in self._models:
             return None
-        if self._moment is None and self._in_flight() >= LEAST_IN_FLIGHT:
+        if self._moment is None and self._at_work() >= LEAST_AT_WORK:
             loop = asyncio.get_running_loop()
             self._moment = _Moment(loop=loop)
             loop.call_later(GATHER_S, self._end)
+        if self._moment is not None:
+            self._models.add(model)
         return self._moment
 
     def _end(self) -> None:
         moment, self._moment = self._moment, None
+        self._models.clear()
         assert moment is not None
         moment.set_result(None)
 

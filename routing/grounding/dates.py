@@ -27,9 +27,10 @@ class DatesInText:
         """Find one of these days, in any common form; where day and month may be swapped, either order will do.
 
         `written` is how these days were written, folded: most documents write it so, and the same characters are the
-        same days.
+        same days. That is looked for first, then each day in its usual forms, and only then are dates read: so what is
+        found need not be the first of several places.
         """
-        for form in chain((written,), *map(usual_forms, days)):
+        for form in chain((written,), *map(usual_forms, sorted(days))):
             start = self._text.find(form)
             end = start + len(form)
             if start >= 0 and is_date(self._text, start, end):

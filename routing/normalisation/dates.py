@@ -92,11 +92,12 @@ def usual_forms(day: date) -> Iterator[str]:
     yield f"{in_month}.{month}.{year}"
     yield f"{year}-{month}-{in_month}"
     yield f"{month}/{in_month}/{year}"
-    yield f"{in_month}/{month}/{year[-2:]}"
+    if _full_year(year[-2:]) == day.year:
+        yield f"{in_month}/{month}/{year[-2:]}"
 
 
 def is_date(text: str, start: int, end: int) -> bool:
-    """Tell whether `text[start:end]` is one whole date, which nothing that stands before it could belong to.
+    """Tell whether `text[start:end]` is one whole date, with a space, a line end, a colon or a bracket before it.
 
     `text` has gone through `fold_letters`. A date that begins with its month is not known for one.
     """

@@ -7,20 +7,23 @@ from time import monotonic
 
 import pytest
 
-from gateway.joint_answers import GATHER_S, LEAST_EXCHANGE_S, LEAST_IN_FLIGHT, JointAnswers
+from gateway.joint_answers import GATHER_S, LEAST_AT_WORK, LEAST_EXCHANGE_S, JointAnswers
 from gateway.transport import HttpAnswer
 from routing.completion import Completion
+from routing.errors import ProviderTroubleError, Trouble
 from tests.support.scripted_gateway import PROMPT, Scripted, Time, a_gateway, an_answer
 
 EXCHANGE_S = 0.2
-SOON_S = GATHER_S / 5
+QUICK_S = LEAST_EXCHANGE_S / 2
+CLOCK_STEP_S = 0.001
+"""The loop's clock counts milliseconds."""
 
 
 class Slow(Scripted):
     """Answers at once, but by the gateway's clock each answer takes its time."""
 
-    def __init__(self, time: Time, exchange_s: float) -> None:
-        super().__init__(an_answer())
+    def __init__(self, time: Time, exchange_s: float, *answers: HttpAnswer | ProviderTroubleError) -> None:
+        super().__init__(*answers)
         self._time, self._exchange_s = time, exchange_s
 
     async def post(self, url: str, headers: object, body: bytes, timeout_s: float) -> HttpAnswer:
@@ -29,90 +32,80 @@ class Slow(Scripted):
         return await super().post(url, headers, body, timeout_s)
 
 
-async def _taken_up(joint: JointAnswers, exchange_s: float, after_s: float = 0.0) -> float:
-    await asyncio.sleep(after_s)
-    moment = joint.moment(exchange_s)
-    if moment is not None:
-        await moment
-    return monotonic()
+def busy() -> JointAnswers:
+    """Return what answers wait by where there is enough at work."""
+    return JointAnswers(lambda: LEAST_AT_WORK)
 
 
-def test_answers_that_come_in_one_moment_are_taken_up_at_its_end() -> None:
-    """Not before, and one right after the other."""
+def test_answers_that_come_in_one_moment_go_on_together() -> None:
+    """Each waits for the same future, until the moment is over; the next answer begins another one."""
 
-    async def run() -> tuple[float, list[float]]:
-        joint = JointAnswers(lambda: LEAST_IN_FLIGHT)
-        began = monotonic()
-        return began, await asyncio.gather(
-            *(_taken_up(joint, EXCHANGE_S, after) for after in (0.0, SOON_S, 2 * SOON_S))
-        )
-
-    began, taken_up = asyncio.run(run())
-
-    assert min(taken_up) - began >= GATHER_S - 0.001  # the loop's clock counts milliseconds
-    assert max(taken_up) - min(taken_up) < SOON_S
-
-
-def test_the_next_moment_begins_with_the_next_answer() -> None:
-    """A moment that is over holds nobody."""
-
-    async def run() -> bool:
-        joint = JointAnswers(lambda: LEAST_IN_FLIGHT)
-        first = joint.moment(EXCHANGE_S)
+    async def run() -> float:
+        joint, began = busy(), monotonic()
+        first = joint.moment("small", EXCHANGE_S)
         assert first is not None
+        assert joint.moment("large", EXCHANGE_S) is first
         await first
-        second = joint.moment(EXCHANGE_S)
-        return second is not None and second is not first and not second.done()
+        took_s = monotonic() - began
+        following = joint.moment("small", EXCHANGE_S)
+        assert following is not None
+        assert following is not first
+        assert not following.done()
+        return took_s
 
-    assert asyncio.run(run())
+    assert asyncio.run(run()) >= GATHER_S - CLOCK_STEP_S
 
 
-@pytest.mark.parametrize(
-    ("in_flight", "exchange_s"), [(LEAST_IN_FLIGHT - 1, EXCHANGE_S), (LEAST_IN_FLIGHT, LEAST_EXCHANGE_S / 2)]
-)
-def test_an_answer_waits_for_nobody_where_few_calls_are_in_flight_or_it_came_quickly(
-    in_flight: int, exchange_s: float
-) -> None:
+@pytest.mark.parametrize(("at_work", "exchange_s"), [(LEAST_AT_WORK - 1, EXCHANGE_S), (LEAST_AT_WORK, QUICK_S)])
+def test_an_answer_waits_for_nobody_where_little_is_at_work_or_it_came_quickly(at_work: int, exchange_s: float) -> None:
     """There is little to save, or much to lose."""
 
     async def run() -> object:
-        return JointAnswers(lambda: in_flight).moment(exchange_s)
+        return JointAnswers(lambda: at_work).moment("small", exchange_s)
 
     assert asyncio.run(run()) is None
 
 
-def test_a_quick_answer_does_not_join_a_moment_that_has_begun() -> None:
-    """Others wait; it would be held up by more than a twentieth."""
+def test_a_quick_answer_waits_only_behind_those_of_its_own_model() -> None:
+    """It is not to overtake them; with another model's it has nothing to do."""
 
-    async def run() -> object:
-        joint = JointAnswers(lambda: LEAST_IN_FLIGHT)
-        assert joint.moment(EXCHANGE_S) is not None
-        return joint.moment(LEAST_EXCHANGE_S / 2)
+    async def run() -> None:
+        joint = busy()
+        moment = joint.moment("small", EXCHANGE_S)
+        assert moment is not None
+        assert joint.moment("small", QUICK_S) is moment
+        assert joint.moment("large", QUICK_S) is None
+        await moment
+        assert joint.moment("small", QUICK_S) is None
 
-    assert asyncio.run(run()) is None
+    asyncio.run(run())
 
 
 def test_one_that_is_cancelled_takes_no_other_along() -> None:
     """They wait for the same future."""
 
-    async def run() -> tuple[bool, float]:
-        joint = JointAnswers(lambda: LEAST_IN_FLIGHT)
-        cancelled, other = (asyncio.create_task(_taken_up(joint, EXCHANGE_S)) for _ in range(2))
-        await asyncio.sleep(SOON_S)
+    async def wait(joint: JointAnswers) -> str:
+        moment = joint.moment("small", EXCHANGE_S)
+        assert moment is not None
+        await moment
+        return "taken up"
+
+    async def run() -> tuple[bool, str]:
+        joint = busy()
+        cancelled, other = (asyncio.create_task(wait(joint)) for _ in range(2))
+        await asyncio.sleep(0)
         cancelled.cancel()
         taken_up = await other
         await asyncio.wait([cancelled])
         return cancelled.cancelled(), taken_up
 
-    is_cancelled, _ = asyncio.run(run())
-
-    assert is_cancelled
+    assert asyncio.run(run()) == (True, "taken up")
 
 
 def test_the_wait_is_no_part_of_what_the_provider_took() -> None:
     """What tunes itself by latency must not take it for the provider's."""
     time = Time()
-    gateway = a_gateway(Slow(time, EXCHANGE_S), time, joint_answers=JointAnswers(lambda: LEAST_IN_FLIGHT))
+    gateway = a_gateway(Slow(time, EXCHANGE_S, an_answer()), time, joint_answers=busy())
 
     async def run() -> tuple[float, Completion]:
         began = monotonic()
@@ -121,5 +114,23 @@ def test_the_wait_is_no_part_of_what_the_provider_took() -> None:
 
     took_s, completion = asyncio.run(run())
 
-    assert took_s >= GATHER_S - 0.001
+    assert took_s >= GATHER_S - CLOCK_STEP_S
     assert completion.provider_ms == pytest.approx(EXCHANGE_S * 1000)
+
+
+def test_troubles_between_answers_do_not_open_the_circuit() -> None:
+    """Those that wait came before them: a provider that answers every other call is not away."""
+    time = Time()
+    reset = ProviderTroubleError("No answer.", Trouble.UNREACHABLE)
+    outcomes = [outcome for _ in range(8) for outcome in (an_answer(), reset)]
+    gateway = a_gateway(Slow(time, EXCHANGE_S, *outcomes), time, joint_answers=busy())
+
+    async def run() -> list[Completion | BaseException]:
+        calls = (gateway.complete("small", PROMPT, max_output_tokens=50, tries=1) for _ in outcomes)
+        return await asyncio.gather(*calls, return_exceptions=True)
+
+    ended = asyncio.run(run())
+
+    assert [isinstance(one, Completion) for one in ended] == [not isinstance(one, Exception) for one in outcomes]
+    assert gateway.unavailable_for_s("small") == 0
+    assert all(one.trouble is Trouble.UNREACHABLE for one in ended if isinstance(one, ProviderTroubleError))

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from routing.grounding.source_text import SourceText
-from routing.normalisation.dates import date_readings, find_dates, is_date, usual_forms
+from routing.normalisation.dates import date_readings, find_dates, is_date
 from routing.verdict import Span
 
 RECEIPT = """TAN WOON YANN
@@ -88,18 +88,26 @@ def test_a_date_that_stands_there_as_it_is_written_is_the_one_that_is_read_there
         assert next(find_dates(text, start)) == (start, end, date_readings(written))
 
 
+def _written(day: date) -> list[str]:
+    """Write a day as documents do, the century left out as well."""
+    year, short, month, in_month = f"{day.year:04d}", f"{day.year % 100:02d}", f"{day.month:02d}", f"{day.day:02d}"
+    by_day = [f"{in_month}{mark}{month}{mark}{year}" for mark in "/-."]
+    return [*by_day, f"{year}-{month}-{in_month}", f"{month}/{in_month}/{year}", f"{in_month}/{month}/{short}"]
+
+
 @given(
-    day=st.dates(date(1969, 1, 1), date(2068, 12, 31)),
-    form=st.integers(0, 5),
+    days=st.dates().map(_written),
+    day=st.dates(),
+    form=st.sampled_from(range(6)),
     before=st.sampled_from(["", "on ", "no 7 ", "1", "12/", "7-"]),
     after=st.sampled_from(["", " paid", ".", "7", "/3"]),
 )
 def test_a_date_in_one_of_its_usual_forms_is_found_as_it_is_by_reading(
-    day: date, form: int, before: str, after: str
+    days: list[str], day: date, form: int, before: str, after: str
 ) -> None:
     """Looking for its characters finds no date that is another one, and none less than reading the text does."""
-    text = before + list(usual_forms(day))[form] + after
-    span = SourceText(text).find(f"{day.day} {day:%B} {day.year}")
+    text = f"{days[form]} and {before}{_written(day)[form]}{after}"
+    span = SourceText(text).find(f"{day.day} {day:%B} {day.year:04d}")
 
     if span is None:
         assert not any(day in readings for _, _, readings in find_dates(text))
@@ -109,12 +117,37 @@ def test_a_date_in_one_of_its_usual_forms_is_found_as_it_is_by_reading(
         assert not text[span.end :][:1].isdigit()
 
 
-@given(st.dates(), st.sampled_from(["{}", " {}", "{}T10:00", "{0:.9}"]))
-def test_an_iso_date_is_read_as_it_is_in_any_form(day: date, written: str) -> None:
-    """It takes a shorter way."""
-    assert date_readings(written.format(day.isoformat())) == frozenset(
-        reading for _, _, readings in find_dates(written.format(day.isoformat()).lower()) for reading in readings
-    )
+@pytest.mark.parametrize("value", ["1918-12-25", "2118-12-25", "0018-12-25", "25 Dec 1918"])
+def test_a_year_of_two_digits_is_of_one_century(value: str) -> None:
+    """As POSIX reads it; that of another one has the same two digits."""
+    assert SourceText("invoice of 25/12/18").find(value) is None
+
+
+def test_of_several_places_the_same_one_is_found_by_every_process() -> None:
+    """A set of dates has another order in each of them."""
+    text = "issued 2018-02-01 and due 2018-01-02"
+    assert SourceText(text).find("01/02/2018") == Span(text.index("2018-01-02"), len(text))
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("due 2 jan 2018, sent 02/01/2018", "02/01/2018"),
+        ("page 3 / 25/12/2018", "25/12/2018"),
+        ("march 5, 2018-12-25", "2018-12-25"),
+    ],
+)
+def test_a_usual_form_is_found_wherever_it_stands_by_itself(text: str, place: str) -> None:
+    """Read from end to end, the text has another one before it, or one that swallows its beginning."""
+    value = "2018-01-02" if "02/01" in place else "2018-12-25"
+    assert SourceText(text).find(value) == Span(text.index(place), len(text))
+
+
+@given(st.dates(), st.sampled_from(["", " ", "at "]), st.sampled_from(["", " ", "T10:00", " 10:00"]))
+def test_an_iso_date_is_read_as_it_is_in_any_form(day: date, before: str, after: str) -> None:
+    """By itself it takes a shorter way."""
+    written = f"{before}{day.isoformat()}{after}"
+    assert date_readings(written) == next(readings for _, _, readings in find_dates(written.lower()))
 
 
 @pytest.mark.parametrize("text", ["12/25/12/2018", "125/12/2018", "25/12/20189", "1-25/12/2018"])
