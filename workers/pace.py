@@ -1,4 +1,4 @@
-"""How often the recorder writes: the longer a write takes, the longer it gathers for the next one.
+"""How often the recorder writes, where nothing waits for it.
 
 What a group costs is mostly its statements, however few items it holds. Written as soon as they come, a hundred
 documents a second cost the worker and PostgreSQL more than all their calls do.
@@ -8,10 +8,11 @@ from __future__ import annotations
 
 GROUP_WAIT_S = 0.05
 """How long a finished item waits for others to share its transaction."""
-RESTS_PER_WRITE = 9
-"""Writing takes a tenth of the time at most, as long as that does not hold items up for longer than the next bound."""
-LONGEST_REST_S = 0.25
-"""Also how long an answer stays unwritten at most, and is paid for again where its worker dies meanwhile."""
+REST_S = 0.25
+"""How long nothing is written after a write.
+
+Also how long an answer stays unwritten at most, and is paid for again where its worker dies meanwhile.
+"""
 
 
 class Pace:
@@ -24,6 +25,6 @@ class Pace:
         """Return when a group is to be written whose first item came at this time."""
         return max(first_at + GROUP_WAIT_S, self._rested_at)
 
-    def wrote(self, began_at: float, ended_at: float) -> None:
+    def wrote(self, ended_at: float) -> None:
         """Note a write."""
-        self._rested_at = ended_at + min(LONGEST_REST_S, RESTS_PER_WRITE * (ended_at - began_at))
+        self._rested_at = ended_at + REST_S

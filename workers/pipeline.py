@@ -117,10 +117,11 @@ class Pipeline:
             self._handler.job_ran(job_id, asked_at)
             self._last_progress = monotonic()
             payment = self._pay(claim, task, job_id) if claim.to_be_paid else Payment(claim.items)
-            in_hand = len(payment.items) + len(payment.unpaid)
-            if not in_hand:
+            size = len(payment.items) + len(payment.unpaid)
+            if not size:
                 return 0
-            chunk = Chunk(in_hand)
+            chunk = Chunk(size)
+            self._recorder.in_hand.add(size)
             for item in payment.unpaid:
                 self._recorder.put(Finished(self._handler.unpaid(task, item), lambda: self._settled(chunk)))
             around = self._loop.black_box.around
@@ -128,7 +129,7 @@ class Pipeline:
                 [around(job_id, item.position, self._run_item(item, task, claim, chunk)) for item in payment.items]
             )
             chunk.wait()
-            return in_hand
+            return size
         finally:
             self._leases.drop(token)
 
@@ -171,12 +172,13 @@ class Pipeline:
         except BaseException as error:  # noqa: BLE001 - a fault, or `sys.exit` in a schema, costs one item, not the loop
             # Its lease runs out; claimed three times without a record, it is put aside. The message may quote values.
             log.error("Not handled: %s: %s", told(item.job_id, item.position), type(error).__name__)  # noqa: TRY400
-            chunk.settle_one()
+            self._settled(chunk)
             return
         self._recorder.put(Finished(record, lambda: self._settled(chunk)))
 
     def _settled(self, chunk: Chunk) -> None:
         self._last_progress = monotonic()
+        self._recorder.in_hand.settle_one()
         chunk.settle_one()
 
     async def _when_its_turn(self, item: ClaimedItem, task: SteeredTask, claim: Claim) -> ItemRecord:

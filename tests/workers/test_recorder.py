@@ -6,6 +6,8 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from routing.errors import ServiceUnreachableError
 from storage import recording, results
 from storage.database import Database
@@ -14,6 +16,7 @@ from storage.states import ItemState
 from tests.support.engine_room import PublishedKeys
 from tests.support.ledgers import attempt, claim, running_job
 from tests.support.postgres_server import PostgresServer
+from workers import pace
 from workers.recorder import Finished, Recorder
 
 
@@ -39,6 +42,27 @@ def test_items_are_written_and_settled(ledger: Database) -> None:
     recorder = Recorder(ledger, PublishedKeys())  # type: ignore[arg-type]
     _put_all(recorder, _records(job.id, range(1, 31), lambda: Accepted("{}")))
     assert sum(item.state is ItemState.DONE for item in results.items(ledger, job.id)) == 30
+    recorder.close()
+
+
+def test_a_process_that_waits_for_its_records_is_not_kept_waiting(
+    ledger: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Chunks are claimed as others end. While there is more to do the recorder rests, for an hour here."""
+    monkeypatch.setattr(pace, "REST_S", 3600.0)
+    job = running_job(ledger, 8)
+    claim(ledger, job.id, list(range(1, 9)))
+    recorder = Recorder(ledger, PublishedKeys())  # type: ignore[arg-type]
+    recorder.in_hand.add(8)
+    first, *others, last = _records(job.id, range(1, 9), lambda: Accepted("{}"))
+    _put_all(recorder, [first])
+    settled = threading.Semaphore(0)
+    for record in others:
+        recorder.put(Finished(record, settled.release))
+    assert not settled.acquire(timeout=0.3)
+    recorder.put(Finished(last, settled.release))
+    for _ in (*others, last):
+        assert settled.acquire(timeout=20)
     recorder.close()
 
 
