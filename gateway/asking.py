@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from gateway.asked_model import AskedModel
-    from gateway.joint_answers import JointAnswers
     from gateway.limits import LimitPort, RateLimit
     from gateway.patience import Patience
     from gateway.pressure import PressurePort
@@ -51,7 +50,6 @@ class Ports:
     patience: Patience
     jitter: Callable[[], float]
     pressure: PressurePort | None
-    joint_answers: JointAnswers | None
 
 
 @immutable
@@ -207,23 +205,9 @@ class Asking:
         self._http_calls += 1
         # A copy: orjson leaves room for some eight times what it wrote, and this is kept as long as the call takes.
         body = bytes(memoryview(model.provider.body(self._call, manner)))
-        try:
-            answer = await self._ports.transport.post(model.url, model.headers, body, turn.timeout_s)
-        except ProviderTroubleError:
-            moment = self._moment(clock() - began)
-            if moment is not None:
-                await moment
-            raise
+        answer = await self._ports.transport.post(model.url, model.headers, body, turn.timeout_s)
         self._exchange_s = clock() - began
-        moment = self._moment(self._exchange_s)
-        if moment is not None:
-            await moment
         return answer
-
-    def _moment(self, exchange_s: float) -> asyncio.Future[None] | None:
-        """Return what everything else about an exchange that has just ended has to wait for, None for nothing."""
-        joint = self._ports.joint_answers
-        return None if joint is None else joint.moment(self._model.spec.name, exchange_s)
 
     def _refusal(self, answer: HttpAnswer, manner: Manner) -> Manner:
         """Return the manner to try next. Raises ProviderTroubleError or CallRefusedError where there is none."""

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
     from pydantic import SecretStr
 
-    from gateway.joint_answers import JointAnswers
     from gateway.pressure import PressurePort
     from gateway.transport import Transport
     from routing.deployment import ModelSpec
@@ -42,10 +41,10 @@ class Gateway:
     """Asks models. Lives on one event loop; hundreds of calls may be under way at once.
 
     `models` carry their address, `keys` are by model name. The ports default to their null forms: no shared limits,
-    the monotonic clock, asyncio's sleep, real randomness, nobody who hears of exchanges, answers taken up as they come.
+    the monotonic clock, asyncio's sleep, real randomness, nobody who hears of exchanges.
     """
 
-    def __init__(  # noqa: PLR0913 - its ports, each given by its name
+    def __init__(
         self,
         models: Mapping[str, ModelSpec],
         keys: Mapping[str, SecretStr],
@@ -56,10 +55,9 @@ class Gateway:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         jitter: Callable[[], float] = random.random,
         pressure: PressurePort | None = None,
-        joint_answers: JointAnswers | None = None,
     ) -> None:
         self._models = {name: AskedModel.of(spec, keys.get(name)) for name, spec in models.items()}
-        self._ports = Ports(transport, limits or NoLimits(), clock, Patience(sleep), jitter, pressure, joint_answers)
+        self._ports = Ports(transport, limits or NoLimits(), clock, Patience(sleep), jitter, pressure)
 
     async def complete(
         self, model: str, prompt: Prompt, *, max_output_tokens: int, logprobs: bool = False, tries: int = MAX_TRIES

@@ -7,7 +7,6 @@ import os
 import signal
 from typing import TYPE_CHECKING
 
-from gateway.joint_answers import JointAnswers
 from routing.errors import ServiceUnreachableError
 from routing.money import to_nano_usd
 from routing.price import PriceList
@@ -76,9 +75,7 @@ class Engine:
         self.concurrency = Concurrency(gate, self._loop, starts, limit)
         tuned = any(deployment.queue(queue).self_tuning for queue in queues)
         tuning = SelfTuning(self.concurrency) if tuned else None
-        self._gateway = open_gateway(
-            settings, deployment, redis_url, pressure=tuning, joint_answers=JointAnswers(lambda: gate.inside)
-        )
+        self._gateway = open_gateway(settings, deployment, redis_url, pressure=tuning)
         self._recorder = Recorder(self._database, publisher, open_telemetry(settings, deployment.models))
         outages = OutageLog()
         prices = PriceList(deployment.models)

@@ -14,7 +14,6 @@ from workers.limits.redis_limits import RedisLimits
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from gateway.joint_answers import JointAnswers
     from gateway.pressure import PressurePort
     from gateway.transport import Transport
     from routing.deployment import DeploymentSpec, ModelSpec
@@ -27,12 +26,11 @@ def open_gateway(
     redis_url: SecretStr | None,
     server_urls: Mapping[str, str] | None = None,
     pressure: PressurePort | None = None,
-    joint_answers: JointAnswers | None = None,
 ) -> Gateway:
     """Return the gateway of this deployment. Without Redis, limits are not kept: fit for single calls only.
 
     `server_urls` are the addresses of loopback servers by the deployment's names, the environment's where None;
-    `pressure` hears of every exchange; with `joint_answers` those that come close together are taken up together.
+    `pressure` hears of every exchange.
 
     Raises UsageError where a key's variable is not set or holds no key, or a loopback server's address is not known.
     """
@@ -41,7 +39,7 @@ def open_gateway(
     keys = {name: _key(spec, settings) for name, spec in models.items() if spec.api_key_variable}
     limited = any(spec.requests_per_minute or spec.tokens_per_minute for spec in models.values())
     limits = RedisLimits.at(redis_url) if limited and redis_url is not None else NoLimits()
-    return Gateway(models, keys, _transport(deployment), limits=limits, pressure=pressure, joint_answers=joint_answers)
+    return Gateway(models, keys, _transport(deployment), limits=limits, pressure=pressure)
 
 
 def _transport(deployment: DeploymentSpec) -> Transport:
