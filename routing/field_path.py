@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from functools import lru_cache
+from functools import lru_cache, reduce
 from typing import TYPE_CHECKING
 
 from routing.closest import closest
@@ -79,30 +79,27 @@ def known_part(path: str, fields: Container[str]) -> str:
     return path
 
 
-def select(output: JsonValue, steps: Sequence[str | int]) -> Iterator[tuple[str, JsonValue]]:
+def select(output: JsonValue, steps: Sequence[str | int]) -> list[tuple[str, JsonValue]]:
     """Find each value a path means, with its own path (`lines[0].amount`); a missing value is null.
 
     EACH over null, or over what is no list, means no values.
     """
-    if EACH not in steps:
-        value = output
-        for step in steps:
-            value = take(value, step)
-        return iter(((_written(tuple(steps)), value),))
     return _select(output, tuple(steps), ())
 
 
 def _select(
     value: JsonValue, steps: tuple[str | int, ...], taken: tuple[str | int, ...]
-) -> Iterator[tuple[str, JsonValue]]:
-    for position, step in enumerate(steps):
-        if step == EACH:
-            before = (*taken, *steps[:position])
-            for index, element in enumerate(value if isinstance(value, list) else ()):
-                yield from _select(element, steps[position + 1 :], (*before, index))
-            return
-        value = take(value, step)
-    yield _written((*taken, *steps)), value
+) -> list[tuple[str, JsonValue]]:
+    if EACH not in steps:
+        return [(_written((*taken, *steps)), reduce(take, steps, value))]
+    each = steps.index(EACH)
+    elements = reduce(take, steps[:each], value)
+    before, after = (*taken, *steps[:each]), steps[each + 1 :]
+    return [
+        found
+        for index, element in enumerate(elements if isinstance(elements, list) else ())
+        for found in _select(element, after, (*before, index))
+    ]
 
 
 @lru_cache(maxsize=4_096)
